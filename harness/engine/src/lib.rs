@@ -1,0 +1,1 @@
+//! Plans, steps, journal, probes: what runs a drill.
