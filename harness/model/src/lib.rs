@@ -1,1 +1,49 @@
-//! Events, ledger, outage interval, measurements, record and verdict of a drill: plain data.
+//! Plain data of a drill: what people write (the plan file), what a run leaves (journal, ledger), and what is made of
+//! it (measurements, record, verdict).
+//!
+//! Nothing here does I/O or knows of tokio or AWS: every function is pure, so that a record can be made and judged
+//! again offline from the files of a run.
+
+mod attempt;
+mod document;
+mod duration_text;
+mod event;
+mod exit;
+mod facts;
+mod fold;
+mod lane;
+mod ledger;
+mod measure;
+mod outage;
+mod plan_file;
+mod record;
+mod secret;
+mod time_point;
+mod undo;
+mod variables;
+mod verdict;
+
+pub use attempt::{Attempt, AttemptOutcome, DEADLINE, Stream, StreamSummary, summarise};
+pub use document::PlanDocument;
+pub use duration_text::{DurationText, parse_duration, seconds};
+pub use event::{Event, EventKind, JOURNAL_FORMAT, Phase, StepEnd, UndoEnd};
+pub use exit::ExitCode;
+pub use facts::{DrillFacts, Mark};
+pub use fold::{FoldError, Folded, fold, pending_undos};
+pub use lane::{Lane, LaneSpan, lanes};
+pub use ledger::{LedgerLine, ReadBack, Reconciliation, reconcile};
+pub use measure::{Figure, Interval, Measured, Measurements, Milestones, Rpo, Rto};
+pub use outage::{Outage, outage};
+pub use plan_file::{
+    DrillEntry, Environment, PlanFile, PlanFileError, Port, PostgresTarget, ProbeMode, Provider, RdsInstanceTarget,
+    TargetEntry,
+};
+pub use record::{
+    CheckRecord, DrillRecord, EnvironmentRecord, FileDigest, Objectives, Proof, RECORD_SCHEMA, RunRecord, StepRecord,
+    TargetIdentity, TimelineEntry, Tool, UndoRecord,
+};
+pub use secret::Secret;
+pub use time_point::Elapsed;
+pub use undo::{PendingUndo, ServerRef, UndoAction};
+pub use variables::{VariableError, expand, names};
+pub use verdict::{Finding, Judgement, Restoration, Verdict, drill_verdict};

@@ -1,0 +1,242 @@
+//! The journal: what a run did, in the order in which it did it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use crate::{Elapsed, EnvironmentRecord, Objectives, TargetIdentity, UndoAction};
+
+/// The journal format that this version writes. A reader accepts every `lifeboat.journal/1`.
+pub const JOURNAL_FORMAT: &str = "lifeboat.journal/1";
+
+/// One line of `journal.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Its place in the journal, from 1.
+    pub seq: u64,
+    /// The wall clock, UTC.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// The monotonic clock, microseconds since the run's start.
+    pub elapsed: Elapsed,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// The phases of a drill, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// It refuses before it harms.
+    Guard,
+    /// What is normal before the fault.
+    Steady,
+    /// Load and probes begin.
+    Load,
+    /// The fault.
+    Fault,
+    /// Until clients are served again.
+    Recover,
+    /// Proof of the fault, of the recovery and of the data.
+    Verify,
+    /// Back to the state before.
+    Restore,
+}
+
+impl Phase {
+    /// The phase's name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Guard => "guard",
+            Self::Steady => "steady",
+            Self::Load => "load",
+            Self::Fault => "fault",
+            Self::Recover => "recover",
+            Self::Verify => "verify",
+            Self::Restore => "restore",
+        }
+    }
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepEnd {
+    /// It was done.
+    Done,
+    /// It failed, provably without effect.
+    Failed,
+    /// It may have had its effect: a time-out, a lost response, a panic, an interruption.
+    Indeterminate,
+    /// A precondition of the drill is not met; nothing was done.
+    Unmet,
+}
+
+/// How an undo ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UndoEnd {
+    /// It was taken back.
+    Undone,
+    /// There was nothing to take back.
+    NotNeeded,
+    /// It could not be taken back.
+    Failed,
+}
+
+/// What an event says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+#[expect(clippy::large_enum_variant, reason = "events are made one at a time and written at once")]
+pub enum EventKind {
+    /// The first line.
+    RunStarted {
+        /// [`JOURNAL_FORMAT`].
+        format: String,
+        /// The run's id.
+        run_id: String,
+        /// The version of the tool.
+        tool_version: String,
+        /// Where it runs.
+        environment: EnvironmentRecord,
+        /// Who runs it, as the control plane knows the caller.
+        operator: Option<String>,
+        /// The process, so that a later look can tell whether it still runs.
+        pid: u32,
+    },
+    /// A drill begins.
+    DrillStarted {
+        /// The drill's name.
+        drill: String,
+        /// Which drill of the catalogue.
+        scenario: String,
+        /// The plan's name of the target.
+        target: String,
+        /// What it must meet.
+        objectives: Objectives,
+        /// The drill's options as it read them.
+        options: Value,
+    },
+    /// The guard knows what the target is.
+    TargetIdentified {
+        /// The drill's name.
+        drill: String,
+        /// What it is.
+        identity: TargetIdentity,
+    },
+    /// An act of the drill is about to begin.
+    StepStarted {
+        /// The drill's name.
+        drill: String,
+        /// The step's id.
+        step: String,
+        /// Its phase.
+        phase: Phase,
+        /// What it does.
+        what: String,
+        /// Its time limit, milliseconds.
+        limit_ms: u64,
+    },
+    /// What will take the act back, written before the act.
+    UndoPlanned {
+        /// The drill's name.
+        drill: String,
+        /// The step's id.
+        step: String,
+        /// The undo's number.
+        undo: u64,
+        /// What to do.
+        #[serde(flatten)]
+        action: UndoAction,
+    },
+    /// Something that this run created in the world.
+    Created {
+        /// The drill's name.
+        drill: String,
+        /// What it is.
+        what: String,
+        /// Its identity.
+        id: String,
+    },
+    /// An act ended.
+    StepEnded {
+        /// The drill's name.
+        drill: String,
+        /// The step's id.
+        step: String,
+        /// How.
+        outcome: StepEnd,
+        /// Why, where it was not done.
+        message: Option<String>,
+    },
+    /// A moment that measurements refer to.
+    Marked {
+        /// The drill's name.
+        drill: String,
+        /// Which moment.
+        mark: String,
+    },
+    /// Something that a step saw.
+    Observed {
+        /// The drill's name.
+        drill: String,
+        /// What it is.
+        name: String,
+        /// What was seen.
+        value: Value,
+    },
+    /// An undo begins.
+    UndoStarted {
+        /// The drill's name.
+        drill: String,
+        /// The undo's number.
+        undo: u64,
+    },
+    /// An undo ended.
+    UndoEnded {
+        /// The drill's name.
+        drill: String,
+        /// The undo's number.
+        undo: u64,
+        /// How.
+        outcome: UndoEnd,
+        /// What was done, or why not.
+        message: Option<String>,
+    },
+    /// Somebody or something asked the run to end.
+    Interrupted {
+        /// `Ctrl-C` or `SIGTERM`.
+        by: String,
+    },
+    /// A drill ended, its undos included.
+    DrillEnded {
+        /// The drill's name.
+        drill: String,
+    },
+    /// The last line of a run that was not killed.
+    RunEnded,
+    /// An event of a newer version.
+    #[serde(other)]
+    Unknown,
+}
+
+impl EventKind {
+    /// The drill that it belongs to.
+    pub fn drill(&self) -> Option<&str> {
+        match self {
+            Self::DrillStarted { drill, .. }
+            | Self::TargetIdentified { drill, .. }
+            | Self::StepStarted { drill, .. }
+            | Self::UndoPlanned { drill, .. }
+            | Self::Created { drill, .. }
+            | Self::StepEnded { drill, .. }
+            | Self::Marked { drill, .. }
+            | Self::Observed { drill, .. }
+            | Self::UndoStarted { drill, .. }
+            | Self::UndoEnded { drill, .. }
+            | Self::DrillEnded { drill } => Some(drill),
+            Self::RunStarted { .. } | Self::Interrupted { .. } | Self::RunEnded | Self::Unknown => None,
+        }
+    }
+}

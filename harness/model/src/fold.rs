@@ -1,0 +1,265 @@
+//! From a run's events and ledger to its record, up to what only the drills know: what they measure and check.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use crate::{
+    Attempt, DrillFacts, DrillRecord, Elapsed, Event, EventKind, FileDigest, JOURNAL_FORMAT, LedgerLine, Mark,
+    Measurements, PendingUndo, RECORD_SCHEMA, Restoration, RunRecord, StepEnd, StepRecord, Stream, TimelineEntry,
+    Tool, UndoEnd, UndoRecord, Verdict, lanes, seconds, summarise,
+};
+
+/// Why no record can be made.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum FoldError {
+    /// The journal does not begin with `run-started`.
+    #[error("the journal does not begin with a run-started event: it is not a journal, or its head was cut off")]
+    NoStart,
+    /// A newer format.
+    #[error("the journal's format is `{0}` and this version reads {JOURNAL_FORMAT}; use a newer lifeboat")]
+    Newer(String),
+}
+
+/// A record without measurements and verdicts, and the facts to make them from, drill by drill.
+#[derive(Debug)]
+pub struct Folded {
+    /// The record.
+    pub record: RunRecord,
+    /// The facts of each of its drills, in the same order.
+    pub facts: Vec<DrillFacts>,
+}
+
+/// Folds the events and the ledger of a run.
+///
+/// # Errors
+/// [`FoldError`].
+pub fn fold(events: &[Event], ledger: Vec<LedgerLine>, files: Vec<FileDigest>) -> Result<Folded, FoldError> {
+    let Some(Event { at: started_at, kind, .. }) = events.first() else { return Err(FoldError::NoStart) };
+    let EventKind::RunStarted { format, run_id, tool_version, environment, operator, .. } = kind else {
+        return Err(FoldError::NoStart);
+    };
+    if format != JOURNAL_FORMAT {
+        return Err(FoldError::Newer(format.clone()));
+    }
+    let last = events.last().unwrap_or(&events[0]);
+    let interrupted_by = events.iter().find_map(|event| match &event.kind {
+        EventKind::Interrupted { by } => Some(by.clone()),
+        _ => None,
+    });
+    let complete = matches!(last.kind, EventKind::RunEnded);
+
+    let mut drills: Vec<(DrillRecord, DrillFacts)> = Vec::new();
+    for event in events {
+        let Some(name) = event.kind.drill() else { continue };
+        if let EventKind::DrillStarted { drill, scenario, target, objectives, options } = &event.kind {
+            let facts = DrillFacts {
+                objectives: objectives.clone(),
+                options: options.clone(),
+                ended: Some(Verdict::Errored),
+                ended_because: Some("the run was killed before the drill ended".into()),
+                ..DrillFacts::default()
+            };
+            drills.push((blank(drill, scenario, target, &facts), facts));
+        } else if let Some((record, facts)) = drills.iter_mut().find(|(record, _)| record.name == name) {
+            take(record, facts, event, interrupted_by.as_deref());
+        }
+    }
+    take_ledger(&mut drills, ledger);
+    for (record, facts) in &mut drills {
+        finish(record, facts);
+    }
+    let (drills, facts): (Vec<_>, Vec<_>) = drills.into_iter().unzip();
+    let record = RunRecord {
+        schema: RECORD_SCHEMA.into(),
+        run_id: run_id.clone(),
+        tool: Tool { name: "lifeboat".into(), version: tool_version.clone() },
+        started_at: *started_at,
+        ended_at: last.at,
+        duration_s: seconds(last.elapsed.since(Elapsed(0))),
+        complete,
+        operator: operator.clone(),
+        interrupted_by,
+        environment: environment.clone(),
+        drills,
+        files,
+        verdict: Verdict::Skipped,
+        restoration: Restoration::Clean,
+        exit_code: 0,
+    };
+    Ok(Folded { record, facts })
+}
+
+/// The undos that a journal planned and that are still to be done, the last planned first. An act that provably had no
+/// effect needs none.
+pub fn pending_undos(events: &[Event]) -> Vec<PendingUndo> {
+    let mut pending: Vec<(String, PendingUndo)> = Vec::new();
+    for event in events {
+        match &event.kind {
+            EventKind::UndoPlanned { drill, step, undo, action } => {
+                let planned = PendingUndo { drill: drill.clone(), undo: *undo, action: action.clone() };
+                pending.push((step.clone(), planned));
+            }
+            EventKind::StepEnded { drill, step, outcome: StepEnd::Failed | StepEnd::Unmet, .. } => {
+                pending.retain(|(of_step, planned)| !(planned.drill == *drill && of_step == step));
+            }
+            EventKind::UndoEnded { drill, undo, outcome: UndoEnd::Undone | UndoEnd::NotNeeded, .. } => {
+                pending.retain(|(_, planned)| !(planned.drill == *drill && planned.undo == *undo));
+            }
+            _ => {}
+        }
+    }
+    pending.into_iter().rev().map(|(_, planned)| planned).collect()
+}
+
+fn blank(name: &str, scenario: &str, target: &str, facts: &DrillFacts) -> DrillRecord {
+    DrillRecord {
+        name: name.into(),
+        scenario: scenario.into(),
+        target: target.into(),
+        verdict: Verdict::Inconclusive,
+        reason: String::new(),
+        restoration: Restoration::Clean,
+        residue: Vec::new(),
+        identity: None,
+        objectives: facts.objectives.clone(),
+        options: facts.options.clone(),
+        measurements: Measurements::default(),
+        streams: BTreeMap::new(),
+        proof: Vec::new(),
+        checks: Vec::new(),
+        steps: Vec::new(),
+        undos: Vec::new(),
+        created: Vec::new(),
+        observations: BTreeMap::new(),
+        timeline: Vec::new(),
+        lanes: Vec::new(),
+    }
+}
+
+fn take(record: &mut DrillRecord, facts: &mut DrillFacts, event: &Event, interrupted_by: Option<&str>) {
+    let at_s = seconds(event.elapsed.since(Elapsed(0)));
+    let mut note = |kind: &str, text: String| {
+        record.timeline.push(TimelineEntry { at_s, at: event.at, kind: kind.into(), text });
+    };
+    match &event.kind {
+        EventKind::TargetIdentified { identity, .. } => record.identity = Some(identity.clone()),
+        EventKind::StepStarted { step, phase, what, .. } => {
+            note("step", format!("{}: {what}", phase.name()));
+            record.steps.push(StepRecord {
+                id: step.clone(),
+                phase: *phase,
+                what: what.clone(),
+                start_s: at_s,
+                end_s: None,
+                outcome: None,
+                message: None,
+            });
+        }
+        EventKind::StepEnded { step, outcome, message, .. } => {
+            if *outcome != StepEnd::Done {
+                let why = message.clone().unwrap_or_else(|| "no reason was given".into());
+                note("step", format!("{step} was not done: {why}"));
+                (facts.ended, facts.ended_because) = (
+                    Some(match (outcome, interrupted_by) {
+                        (StepEnd::Unmet, _) => Verdict::Skipped,
+                        (_, Some(_)) => Verdict::Aborted,
+                        (_, None) => Verdict::Errored,
+                    }),
+                    Some(why),
+                );
+            }
+            if matches!(outcome, StepEnd::Failed | StepEnd::Unmet) {
+                record.undos.retain(|undo| undo.step != *step);
+            }
+            if let Some(open) = record.steps.iter_mut().rfind(|open| open.id == *step) {
+                (open.end_s, open.outcome, open.message) = (Some(at_s), Some(*outcome), message.clone());
+            }
+        }
+        EventKind::Created { what, id, .. } => record.created.push(format!("{what}: {id}")),
+        EventKind::Marked { mark, .. } => {
+            note("mark", mark.clone());
+            facts.marks.push(Mark { name: mark.clone(), at: event.elapsed });
+        }
+        EventKind::Observed { name, value, .. } => {
+            record.observations.insert(name.clone(), value.clone());
+        }
+        EventKind::UndoPlanned { step, undo, action, .. } => record.undos.push(UndoRecord {
+            undo: *undo,
+            step: step.clone(),
+            what: action.describe(),
+            outcome: None,
+            message: None,
+        }),
+        EventKind::UndoEnded { undo, outcome, message, .. } => {
+            if let Some(open) = record.undos.iter_mut().find(|open| open.undo == *undo) {
+                (open.outcome, open.message) = (Some(*outcome), message.clone());
+                note("undo", open.what.clone());
+            }
+        }
+        EventKind::DrillEnded { .. } => {
+            let through = record.steps.iter().all(|step| step.outcome == Some(StepEnd::Done));
+            if through {
+                (facts.ended, facts.ended_because) = match interrupted_by {
+                    Some(by) if record.steps.is_empty() => {
+                        (Some(Verdict::Aborted), Some(format!("{by} ended the run before the drill began")))
+                    }
+                    _ => (None, None),
+                };
+            }
+        }
+        _ => {}
+    }
+}
+
+fn take_ledger(drills: &mut [(DrillRecord, DrillFacts)], ledger: Vec<LedgerLine>) {
+    let places: BTreeMap<String, usize> =
+        drills.iter().enumerate().map(|(place, (record, _))| (record.name.clone(), place)).collect();
+    for line in ledger {
+        match line {
+            LedgerLine::Attempt { drill, attempt } => {
+                if let Some(place) = places.get(&drill) {
+                    drills[*place].1.attempts.push(attempt);
+                }
+            }
+            LedgerLine::Skipped { drill, stream, .. } => {
+                if let Some(place) = places.get(&drill) {
+                    *drills[*place].1.skipped.entry(stream).or_default() += 1;
+                }
+            }
+            LedgerLine::ReadBack { drill, rows } => {
+                if let Some(place) = places.get(&drill) {
+                    drills[*place].1.read_back.push(rows);
+                }
+            }
+            LedgerLine::Unknown => {}
+        }
+    }
+}
+
+fn finish(record: &mut DrillRecord, facts: &mut DrillFacts) {
+    facts.observations.clone_from(&record.observations);
+    let mut by_stream: BTreeMap<Stream, Vec<&Attempt>> = BTreeMap::new();
+    for attempt in &facts.attempts {
+        by_stream.entry(attempt.stream).or_default().push(attempt);
+    }
+    record.streams = by_stream
+        .into_iter()
+        .map(|(stream, attempts)| {
+            let skipped = facts.skipped.get(&stream).copied().unwrap_or_default();
+            (stream.name().to_owned(), summarise(attempts, skipped))
+        })
+        .collect();
+    record.lanes = lanes(&facts.attempts);
+    record.residue = record
+        .undos
+        .iter()
+        .filter(|undo| !matches!(undo.outcome, Some(UndoEnd::Undone | UndoEnd::NotNeeded)))
+        .map(|undo| match &undo.message {
+            Some(message) => format!("not done: {} ({message})", undo.what),
+            None => format!("not done: {}", undo.what),
+        })
+        .collect();
+    record.restoration =
+        if record.residue.is_empty() { Restoration::Clean } else { Restoration::Residue };
+}

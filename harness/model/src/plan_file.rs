@@ -1,0 +1,414 @@
+//! The plan file: what a person writes in TOML.
+//!
+//! Unknown keys are refused. `${NAME}` is replaced in every string. Passwords have to come from a variable and live in
+//! a [`Secret`]. What is read here is not yet known to make sense to a drill: each drill reads its own options.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use toml::{Table, Value};
+
+use crate::variables::{VariableError, expand, names};
+use crate::{DurationText, Secret};
+
+/// What is wrong with a plan file.
+#[derive(Debug, Error)]
+pub enum PlanFileError {
+    /// Not TOML.
+    #[error("the plan is not valid TOML: {0}")]
+    Syntax(String),
+    /// A section does not fit its form.
+    #[error("{section}: {message}")]
+    Section {
+        /// The section as it stands in the file, with its brackets.
+        section: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A variable in a string.
+    #[error("[{section}] {key}: {error}")]
+    Variable {
+        /// The section's name as it stands in the file.
+        section: String,
+        /// The key that holds the string.
+        key: String,
+        /// What is wrong with it.
+        error: VariableError,
+    },
+    /// A password written in clear.
+    #[error(
+        "[targets.{target}] {key}: a password does not belong in a plan; export it and write {key} = \"${{NAME}}\""
+    )]
+    PasswordInClear {
+        /// The target's name.
+        target: String,
+        /// `password` or `admin_password`.
+        key: &'static str,
+    },
+    /// A drill names a target that the plan does not have.
+    #[error("drill `{drill}`: there is no [targets.{target}] in the plan; it has: {known}")]
+    NoTarget {
+        /// The drill's name.
+        drill: String,
+        /// The name that it gives.
+        target: String,
+        /// The names that exist.
+        known: String,
+    },
+    /// Two drills of one name.
+    #[error("two drills are called `{0}`; names stand for one drill in every report, so give each its own")]
+    DoubleDrill(String),
+    /// A plan without a drill.
+    #[error("the plan has no [[drills]]; add one (`lifeboat list` shows the catalogue)")]
+    NoDrill,
+}
+
+/// Where the control plane is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// Amazon Web Services, or an endpoint that stands in for it.
+    Aws,
+    /// LocalStack.
+    Localstack,
+    /// Lifeboat's own sandbox.
+    Sandbox,
+}
+
+impl Provider {
+    /// The provider's name as plans write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Aws => "aws",
+            Self::Localstack => "localstack",
+            Self::Sandbox => "sandbox",
+        }
+    }
+}
+
+/// `[environment]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Environment {
+    /// A name for reports.
+    pub name: String,
+    /// Where the control plane is.
+    pub provider: Provider,
+    /// The AWS region.
+    #[serde(default = "default_region")]
+    pub region: String,
+    /// The AWS account, twelve digits; the caller's must be the same.
+    pub account: Option<String>,
+    /// Another address of the control plane.
+    pub endpoint: Option<String>,
+    /// Whether people depend on it.
+    #[serde(default)]
+    pub production: bool,
+    /// For the sandbox that a run starts itself: what is in it, as a path relative to the plan.
+    pub seed: Option<String>,
+}
+
+fn default_region() -> String {
+    "us-east-1".into()
+}
+
+/// How a target may be probed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum ProbeMode {
+    /// Into a ledger table in a schema of the drill's own.
+    #[default]
+    Write,
+    /// Reads only, where the role may not create a schema; the RPO is then not measured.
+    Read,
+}
+
+/// One `[targets.NAME]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum TargetEntry {
+    /// An Amazon RDS DB instance.
+    RdsInstance(RdsInstanceTarget),
+    /// A PostgreSQL server without a control plane.
+    Postgres(PostgresTarget),
+}
+
+/// An Amazon RDS DB instance that runs PostgreSQL.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RdsInstanceTarget {
+    /// The DB instance identifier.
+    pub identifier: String,
+    /// The database to connect to.
+    pub database: String,
+    /// The role to connect as.
+    pub user: String,
+    /// That role's password.
+    pub password: Secret,
+    /// Another host than the instance's endpoint (a tunnel, a bastion).
+    pub host: Option<String>,
+    /// Another port than the instance's endpoint.
+    pub port: Option<Port>,
+    /// A role that may use the reserved connections.
+    pub admin_user: Option<String>,
+    /// That role's password.
+    pub admin_password: Option<Secret>,
+    /// How it may be probed.
+    #[serde(default)]
+    pub probe: ProbeMode,
+    /// An HTTP address that says whether the application is healthy.
+    pub app_health: Option<String>,
+}
+
+/// A PostgreSQL server without a control plane.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostgresTarget {
+    /// Host name or address.
+    pub host: String,
+    /// TCP port.
+    #[serde(default = "default_port")]
+    pub port: Port,
+    /// The database to connect to.
+    pub database: String,
+    /// The role to connect as.
+    pub user: String,
+    /// That role's password.
+    pub password: Secret,
+    /// A role that may use the reserved connections.
+    pub admin_user: Option<String>,
+    /// That role's password.
+    pub admin_password: Option<Secret>,
+    /// An HTTP address that says whether the application is healthy.
+    pub app_health: Option<String>,
+}
+
+fn default_port() -> Port {
+    Port::Number(5432)
+}
+
+/// A TCP port: a number, or a variable that holds one.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "PortForm")]
+pub enum Port {
+    /// The port.
+    Number(u16),
+    /// A variable without its value, which only a plan that is printed and not run has.
+    Unresolved(String),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum PortForm {
+    Number(i64),
+    Text(String),
+}
+
+impl TryFrom<PortForm> for Port {
+    type Error = String;
+
+    fn try_from(form: PortForm) -> Result<Self, String> {
+        let text = match form {
+            PortForm::Text(text) if text.starts_with("${") => return Ok(Self::Unresolved(text)),
+            PortForm::Text(text) => text,
+            PortForm::Number(number) => number.to_string(),
+        };
+        match text.parse() {
+            Ok(number) if number > 0 => Ok(Self::Number(number)),
+            _ => Err(format!("`{text}` is not a TCP port; write one from 1 to 65535")),
+        }
+    }
+}
+
+/// One `[[drills]]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct DrillEntry {
+    /// The drill's name in every report.
+    pub name: String,
+    /// Which drill of the catalogue.
+    pub scenario: String,
+    /// The name of a `[targets.…]`.
+    pub target: String,
+    /// The recovery time objective.
+    pub rto: Option<DurationText>,
+    /// The recovery point objective.
+    pub rpo: Option<DurationText>,
+    /// What is left: the options of that one drill, which it reads itself.
+    #[serde(flatten)]
+    pub options: Table,
+}
+
+/// A plan file with its variables replaced.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlanFile {
+    /// `[environment]`.
+    pub environment: Environment,
+    /// `[targets.…]` by name.
+    pub targets: BTreeMap<String, TargetEntry>,
+    /// `[[drills]]` in order.
+    pub drills: Vec<DrillEntry>,
+}
+
+impl PlanFile {
+    /// Reads a plan's text as it was written, with its variables still in it.
+    ///
+    /// # Errors
+    /// [`PlanFileError::Syntax`].
+    pub fn raw(text: &str) -> Result<Table, PlanFileError> {
+        text.parse::<Table>().map_err(|error| PlanFileError::Syntax(error.to_string().trim_end().to_owned()))
+    }
+
+    /// The names of all variables in a raw plan.
+    ///
+    /// # Errors
+    /// [`PlanFileError::Variable`] for a malformed one.
+    pub fn variables(raw: &Table) -> Result<BTreeSet<String>, PlanFileError> {
+        let mut found = BTreeSet::new();
+        let mut copy = raw.clone();
+        each_string(&mut copy, &mut |text| {
+            found.extend(names(text)?);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Only `[environment]`: what is needed to start the sandbox whose variables the rest of the plan may use.
+    ///
+    /// # Errors
+    /// [`PlanFileError`].
+    pub fn environment(
+        raw: &Table,
+        lookup: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Environment, PlanFileError> {
+        let mut only = Table::new();
+        only.extend(raw.get_key_value("environment").map(|(k, v)| (k.clone(), v.clone())));
+        each_string(&mut only, &mut |text| {
+            *text = expand(text, lookup)?;
+            Ok(())
+        })?;
+        section(&mut only, "environment")
+    }
+
+    /// Replaces the variables of a raw plan and reads it.
+    ///
+    /// # Errors
+    /// [`PlanFileError`].
+    pub fn resolve(raw: &Table, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, PlanFileError> {
+        refuse_passwords_in_clear(raw)?;
+        let mut table = raw.clone();
+        each_string(&mut table, &mut |text| {
+            *text = expand(text, lookup)?;
+            Ok(())
+        })?;
+        let environment = section(&mut table, "environment")?;
+        let mut targets = BTreeMap::new();
+        if let Some(found) = table.remove("targets") {
+            let Value::Table(found) = found else { return Err(wrong("targets", "write [targets.NAME]")) };
+            for (name, value) in found {
+                let target = typed(value, &format!("[targets.{name}]"))?;
+                targets.insert(name, target);
+            }
+        }
+        let mut drills: Vec<DrillEntry> = Vec::new();
+        if let Some(found) = table.remove("drills") {
+            let Value::Array(found) = found else { return Err(wrong("drills", "write [[drills]]")) };
+            for (index, value) in found.into_iter().enumerate() {
+                drills.push(typed(value, &format!("[[drills]] number {}", index + 1))?);
+            }
+        }
+        if let Some(key) = table.keys().next() {
+            return Err(wrong(key, "unknown section, expected `environment`, `targets` or `drills`"));
+        }
+        let plan = Self { environment, targets, drills };
+        plan.check_names()?;
+        Ok(plan)
+    }
+
+    fn check_names(&self) -> Result<(), PlanFileError> {
+        let mut seen = BTreeSet::new();
+        for drill in &self.drills {
+            if !seen.insert(&drill.name) {
+                return Err(PlanFileError::DoubleDrill(drill.name.clone()));
+            }
+            if !self.targets.contains_key(&drill.target) {
+                return Err(PlanFileError::NoTarget {
+                    drill: drill.name.clone(),
+                    target: drill.target.clone(),
+                    known: if self.targets.is_empty() {
+                        "none".into()
+                    } else {
+                        self.targets.keys().cloned().collect::<Vec<_>>().join(", ")
+                    },
+                });
+            }
+        }
+        if self.drills.is_empty() { Err(PlanFileError::NoDrill) } else { Ok(()) }
+    }
+}
+
+fn wrong(section: &str, message: &str) -> PlanFileError {
+    PlanFileError::Section { section: section.into(), message: message.into() }
+}
+
+fn section<T: DeserializeOwned>(table: &mut Table, name: &str) -> Result<T, PlanFileError> {
+    let bracketed = format!("[{name}]");
+    let value = table.remove(name).ok_or_else(|| wrong(&bracketed, "the section is missing"))?;
+    typed(value, &bracketed)
+}
+
+fn typed<T: DeserializeOwned>(value: Value, section: &str) -> Result<T, PlanFileError> {
+    value.try_into().map_err(|error: toml::de::Error| PlanFileError::Section {
+        section: section.into(),
+        message: error.message().to_owned(),
+    })
+}
+
+fn refuse_passwords_in_clear(raw: &Table) -> Result<(), PlanFileError> {
+    let targets = raw.get("targets").and_then(Value::as_table);
+    for (name, target) in targets.into_iter().flatten() {
+        for key in ["password", "admin_password"] {
+            let Some(text) = target.get(key).and_then(Value::as_str) else { continue };
+            if names(text).is_ok_and(|names| names.is_empty()) {
+                return Err(PlanFileError::PasswordInClear { target: name.clone(), key });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Calls `act` on every string of a table, naming section and key in its error.
+fn each_string(
+    table: &mut Table,
+    act: &mut dyn FnMut(&mut String) -> Result<(), VariableError>,
+) -> Result<(), PlanFileError> {
+    fn walk(
+        value: &mut Value,
+        path: &mut Vec<String>,
+        act: &mut dyn FnMut(&mut String) -> Result<(), VariableError>,
+    ) -> Result<(), PlanFileError> {
+        match value {
+            Value::String(text) => act(text).map_err(|error| {
+                let key = path.last().cloned().unwrap_or_default();
+                PlanFileError::Variable { section: path[..path.len() - 1].join("."), key, error }
+            }),
+            Value::Table(table) => walk_table(table, path, act),
+            Value::Array(items) => items.iter_mut().try_for_each(|item| walk(item, path, act)),
+            _ => Ok(()),
+        }
+    }
+    fn walk_table(
+        table: &mut Table,
+        path: &mut Vec<String>,
+        act: &mut dyn FnMut(&mut String) -> Result<(), VariableError>,
+    ) -> Result<(), PlanFileError> {
+        for (key, value) in table.iter_mut() {
+            path.push(key.clone());
+            walk(value, path, act)?;
+            path.pop();
+        }
+        Ok(())
+    }
+    walk_table(table, &mut Vec::new(), act)
+}
