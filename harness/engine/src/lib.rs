@@ -1,1 +1,31 @@
-//! Plans, steps, journal, probes: what runs a drill.
+//! What runs a drill: steps with their undos, the journal, the probes, and the judging of what came out.
+//!
+//! The engine opens no connection: drills hand it functions. It knows neither AWS nor PostgreSQL.
+
+mod clock;
+mod context;
+mod drill;
+mod files;
+mod guarded;
+mod journal;
+mod judge;
+mod ledger;
+mod plan;
+mod probe;
+mod run;
+mod step;
+mod wait;
+
+pub use clock::Clock;
+pub use context::Context;
+pub use drill::{About, Check, Drill, OptionsError, Params, ProbeSettings, objective_checks};
+pub use files::{FilesError, RunFiles, read_events, read_ledger};
+pub use guarded::guarded;
+pub use journal::{Journal, JournalError};
+pub use judge::{JudgeError, judge, judge_dir};
+pub use ledger::Ledger;
+pub use plan::Plan;
+pub use probe::{AttemptFuture, Probe, ProbeFn, Probes, Tried};
+pub use run::{Interpreter, Services, run_drill, unwind};
+pub use step::{Step, StepBuilder, StepError};
+pub use wait::{WaitError, wait_for};

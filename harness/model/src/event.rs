@@ -88,7 +88,6 @@ pub enum UndoEnd {
 /// What an event says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
-#[expect(clippy::large_enum_variant, reason = "events are made one at a time and written at once")]
 pub enum EventKind {
     /// The first line.
     RunStarted {
@@ -213,6 +212,8 @@ pub enum EventKind {
     DrillEnded {
         /// The drill's name.
         drill: String,
+        /// Whether it went through all its steps.
+        through: bool,
     },
     /// The last line of a run that was not killed.
     RunEnded,
@@ -235,7 +236,7 @@ impl EventKind {
             | Self::Observed { drill, .. }
             | Self::UndoStarted { drill, .. }
             | Self::UndoEnded { drill, .. }
-            | Self::DrillEnded { drill } => Some(drill),
+            | Self::DrillEnded { drill, .. } => Some(drill),
             Self::RunStarted { .. } | Self::Interrupted { .. } | Self::RunEnded | Self::Unknown => None,
         }
     }

@@ -43,14 +43,14 @@ pub fn fold(events: &[Event], ledger: Vec<LedgerLine>, files: Vec<FileDigest>) -
         return Err(FoldError::Newer(format.clone()));
     }
     let last = events.last().unwrap_or(&events[0]);
-    let interrupted_by = events.iter().find_map(|event| match &event.kind {
-        EventKind::Interrupted { by } => Some(by.clone()),
-        _ => None,
-    });
+    let mut interrupted_by: Option<String> = None;
     let complete = matches!(last.kind, EventKind::RunEnded);
 
     let mut drills: Vec<(DrillRecord, DrillFacts)> = Vec::new();
     for event in events {
+        if let EventKind::Interrupted { by } = &event.kind {
+            interrupted_by.get_or_insert_with(|| by.clone());
+        }
         let Some(name) = event.kind.drill() else { continue };
         if let EventKind::DrillStarted { drill, scenario, target, objectives, options } = &event.kind {
             let facts = DrillFacts {
@@ -197,16 +197,14 @@ fn take(record: &mut DrillRecord, facts: &mut DrillFacts, event: &Event, interru
                 note("undo", open.what.clone());
             }
         }
-        EventKind::DrillEnded { .. } => {
-            let through = record.steps.iter().all(|step| step.outcome == Some(StepEnd::Done));
-            if through {
-                (facts.ended, facts.ended_because) = match interrupted_by {
-                    Some(by) if record.steps.is_empty() => {
-                        (Some(Verdict::Aborted), Some(format!("{by} ended the run before the drill began")))
-                    }
-                    _ => (None, None),
-                };
-            }
+        EventKind::DrillEnded { through: true, .. } => (facts.ended, facts.ended_because) = (None, None),
+        // Its last step says why, unless it was between two steps that it was told to end.
+        EventKind::DrillEnded { through: false, .. }
+            if record.steps.iter().all(|step| step.outcome == Some(StepEnd::Done)) =>
+        {
+            let by = interrupted_by.unwrap_or("something that the journal does not name");
+            facts.ended = Some(Verdict::Aborted);
+            facts.ended_because = Some(format!("{by} ended it"));
         }
         _ => {}
     }

@@ -227,8 +227,8 @@ fn the_upper_bound_is_narrow() {
             let simulation = Simulation {
                 fault,
                 down: (from, from + draw() % (3_000 * MS)),
-                hangs: draw() % 2 == 0,
-                severs: draw() % 2 == 0,
+                hangs: draw().is_multiple_of(2),
+                severs: draw().is_multiple_of(2),
                 writers,
                 interval: 10 * MS,
                 deadline: 1_000 * MS,

@@ -1,0 +1,72 @@
+//! What a step is given to work with.
+
+use std::fmt::Display;
+
+use lifeboat_model::{Elapsed, EventKind, LedgerLine, ReadBack, TargetIdentity};
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Clock, Journal, Ledger, Probes, StepError};
+
+/// What a step is given to work with: the run's clock, its journal and ledger, and the drill's probes.
+#[derive(Clone)]
+pub struct Context {
+    pub(crate) drill: String,
+    pub(crate) clock: Clock,
+    pub(crate) journal: Journal,
+    pub(crate) ledger: Ledger,
+    pub(crate) probes: Probes,
+    pub(crate) cancel: CancellationToken,
+}
+
+impl Context {
+    /// The run's monotonic time.
+    pub fn now(&self) -> Elapsed {
+        self.clock.now()
+    }
+
+    /// The drill's probes and other tasks, which the engine stops before it takes anything back.
+    pub fn probes(&self) -> &Probes {
+        &self.probes
+    }
+
+    /// Fires when the drill has to end.
+    pub fn cancelled(&self) -> CancellationToken {
+        self.cancel.clone()
+    }
+
+    /// Marks this moment for the measurements.
+    pub fn mark(&self, mark: &str) {
+        self.journal.note(EventKind::Marked { drill: self.drill.clone(), mark: mark.into() });
+    }
+
+    /// Keeps something that was seen; a later value of the same name replaces it.
+    pub fn observe(&self, name: &str, value: impl Serialize) {
+        let value = serde_json::to_value(value)
+            .unwrap_or_else(|error| serde_json::Value::String(format!("cannot be written: {error}")));
+        self.journal.note(EventKind::Observed { drill: self.drill.clone(), name: name.into(), value });
+    }
+
+    /// Keeps what was read back of one writer.
+    pub fn read_back(&self, rows: ReadBack) {
+        self.ledger.add(LedgerLine::ReadBack { drill: self.drill.clone(), rows });
+    }
+
+    /// Journals what the target is, on disk before anything is done to it.
+    ///
+    /// # Errors
+    /// If the journal cannot be written.
+    pub async fn identified(&self, identity: TargetIdentity) -> Result<(), StepError> {
+        let kind = EventKind::TargetIdentified { drill: self.drill.clone(), identity };
+        self.journal.write(kind).await.map_err(StepError::failed)
+    }
+
+    /// Journals something that was created in the world.
+    ///
+    /// # Errors
+    /// If the journal cannot be written; the thing exists all the same.
+    pub async fn created(&self, what: &str, id: impl Display) -> Result<(), StepError> {
+        let kind = EventKind::Created { drill: self.drill.clone(), what: what.into(), id: id.to_string() };
+        self.journal.write(kind).await.map_err(StepError::indeterminate)
+    }
+}

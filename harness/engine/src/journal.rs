@@ -1,0 +1,118 @@
+//! The journal's writer: append-only, and on disk before the act that a line announces.
+//!
+//! A thread of its own writes and syncs, so that no probe waits for a disk. Lines keep the order in which they were
+//! handed over. It does not guarantee that a line which was handed over with [`Journal::note`] is on disk at any
+//! moment before the next [`Journal::write`].
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::mpsc;
+
+use lifeboat_model::{Event, EventKind};
+use thiserror::Error;
+use tokio::sync::{broadcast, oneshot};
+
+use crate::Clock;
+
+/// Why a line is not in the journal.
+#[derive(Debug, Clone, Error)]
+#[error("cannot write the journal {path}: {cause}; nothing more is done without it")]
+pub struct JournalError {
+    path: String,
+    cause: String,
+}
+
+struct Order {
+    kind: EventKind,
+    at: time::OffsetDateTime,
+    elapsed: lifeboat_model::Elapsed,
+    durable: Option<oneshot::Sender<Result<(), JournalError>>>,
+}
+
+/// A handle to the journal's writer; all handles write into one file.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    orders: mpsc::Sender<Order>,
+    clock: Clock,
+    path: String,
+    watchers: broadcast::Sender<Event>,
+}
+
+impl Journal {
+    /// Opens a journal for appending; `next` is the number of its next line.
+    ///
+    /// # Errors
+    /// If the file cannot be opened.
+    pub fn open(path: &Path, clock: Clock, next: u64) -> Result<Self, JournalError> {
+        let name = path.display().to_string();
+        let error = |cause: std::io::Error| JournalError { path: name.clone(), cause: cause.to_string() };
+        let file = OpenOptions::new().append(true).create(true).open(path).map_err(error)?;
+        let (orders, queue) = mpsc::channel();
+        let (watchers, _) = broadcast::channel(4096);
+        let (path, tell) = (name.clone(), watchers.clone());
+        std::thread::Builder::new()
+            .name("journal".into())
+            .spawn(move || write_all(file, &queue, next, &path, &tell))
+            .map_err(error)?;
+        Ok(Self { orders, clock, path: name, watchers })
+    }
+
+    /// Writes a line and waits until it is on disk.
+    ///
+    /// # Errors
+    /// If it could not be written, or any line before it could not.
+    pub async fn write(&self, kind: EventKind) -> Result<(), JournalError> {
+        let (durable, done) = oneshot::channel();
+        self.send(kind, Some(durable));
+        done.await.unwrap_or_else(|_| {
+            Err(JournalError { path: self.path.clone(), cause: "its writer has ended".into() })
+        })
+    }
+
+    /// Writes a line without waiting for the disk. It is stamped with the time of the call.
+    pub fn note(&self, kind: EventKind) {
+        self.send(kind, None);
+    }
+
+    /// The events from now on, as they are written.
+    pub fn watch(&self) -> broadcast::Receiver<Event> {
+        self.watchers.subscribe()
+    }
+
+    fn send(&self, kind: EventKind, durable: Option<oneshot::Sender<Result<(), JournalError>>>) {
+        let order = Order { kind, at: self.clock.wall(), elapsed: self.clock.now(), durable };
+        // A writer that is gone has dropped the receiver of `durable` as well, which `write` reports.
+        let _ = self.orders.send(order);
+    }
+}
+
+fn write_all(
+    mut file: File,
+    queue: &mpsc::Receiver<Order>,
+    mut next: u64,
+    path: &str,
+    watchers: &broadcast::Sender<Event>,
+) {
+    // Once a line is lost, no later one may be called written: the journal would have a hole.
+    let mut broken: Option<JournalError> = None;
+    while let Ok(order) = queue.recv() {
+        let event = Event { seq: next, at: order.at, elapsed: order.elapsed, kind: order.kind };
+        next += 1;
+        if broken.is_none() {
+            let written = append(&mut file, &event, order.durable.is_some());
+            broken = written.err().map(|cause| JournalError { path: path.into(), cause: cause.to_string() });
+        }
+        let _ = watchers.send(event);
+        if let Some(durable) = order.durable {
+            let _ = durable.send(broken.clone().map_or(Ok(()), Err));
+        }
+    }
+}
+
+fn append(file: &mut File, event: &Event, sync: bool) -> std::io::Result<()> {
+    let mut line = serde_json::to_vec(event)?;
+    line.push(b'\n');
+    file.write_all(&line)?;
+    if sync { file.sync_data() } else { Ok(()) }
+}

@@ -1,0 +1,107 @@
+//! From the files of a run to its judged record. Pure but for the reading: the same files give the same record.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use lifeboat_model::{
+    CheckRecord, DrillFacts, DrillRecord, ExitCode, Finding, FoldError, Folded, Judgement, Restoration, RunRecord,
+    Verdict, drill_verdict, fold,
+};
+use thiserror::Error;
+
+use crate::{Drill, FilesError, RunFiles, read_events, read_ledger};
+
+/// Why a run cannot be judged.
+#[derive(Debug, Error)]
+pub enum JudgeError {
+    /// A file.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// The journal.
+    #[error("cannot judge {dir}: {error}")]
+    Fold {
+        /// The run's folder.
+        dir: String,
+        /// What is wrong.
+        error: FoldError,
+    },
+}
+
+/// Makes and judges the record of the run in a folder.
+///
+/// # Errors
+/// If a file is missing or not what it should be.
+pub fn judge_dir(
+    files: &RunFiles,
+    catalogue: &dyn Fn(&str) -> Option<&'static dyn Drill>,
+) -> Result<RunRecord, JudgeError> {
+    let events = read_events(&files.path("journal.jsonl"))?;
+    let ledger = read_ledger(&files.path("ledger.jsonl"))?;
+    let digests = ["plan.json", "journal.jsonl", "ledger.jsonl"]
+        .into_iter()
+        .map(|name| files.digest(name))
+        .collect::<Result<_, _>>()?;
+    let folded = fold(&events, ledger, digests)
+        .map_err(|error| JudgeError::Fold { dir: files.dir().display().to_string(), error })?;
+    Ok(judge(folded, catalogue))
+}
+
+/// Measures and judges a folded run.
+pub fn judge(folded: Folded, catalogue: &dyn Fn(&str) -> Option<&'static dyn Drill>) -> RunRecord {
+    let Folded { mut record, facts } = folded;
+    for (drill_record, facts) in record.drills.iter_mut().zip(&facts) {
+        judge_drill(drill_record, facts, catalogue(&drill_record.scenario));
+    }
+    record.verdict = Verdict::of_run(record.drills.iter().map(|drill| drill.verdict));
+    if !record.complete {
+        record.verdict = record.verdict.max(Verdict::Errored);
+    } else if record.interrupted_by.is_some() {
+        record.verdict = record.verdict.max(Verdict::Aborted);
+    }
+    record.restoration =
+        record.drills.iter().map(|drill| drill.restoration).max().unwrap_or(Restoration::Clean);
+    record.exit_code =
+        ExitCode::of(record.verdict, record.restoration, record.interrupted_by.is_some()).into();
+    record
+}
+
+fn judge_drill(record: &mut DrillRecord, facts: &DrillFacts, drill: Option<&'static dyn Drill>) {
+    let Some(drill) = drill else {
+        record.verdict = Verdict::Errored;
+        record.reason = format!("this version has no drill `{}`; use the one that ran it", record.scenario);
+        return;
+    };
+    if facts.ended != Some(Verdict::Skipped) {
+        record.measurements = drill.measure(facts);
+        let mut names = BTreeSet::new();
+        for check in drill.checks() {
+            debug_assert!(names.insert(check.name), "two checks of one name");
+            let finding = catch_unwind(AssertUnwindSafe(|| (check.judge)(record))).unwrap_or_else(|_| {
+                Finding::new(Judgement::Inconclusive, "the check crashed: please report this as a defect")
+            });
+            record.proof.extend(finding.proof);
+            record.checks.push(CheckRecord {
+                name: check.name.into(),
+                outcome: finding.judgement,
+                message: finding.message,
+            });
+        }
+    }
+    record.verdict = drill_verdict(record.checks.iter().map(|check| check.outcome), facts.ended);
+    record.reason = reason(record, facts);
+}
+
+fn reason(record: &DrillRecord, facts: &DrillFacts) -> String {
+    let wanted = match record.verdict {
+        Verdict::Failed => Judgement::Failed,
+        Verdict::Invalid => Judgement::Invalid,
+        Verdict::Inconclusive => Judgement::Inconclusive,
+        Verdict::Passed => return "every objective and check was met".into(),
+        Verdict::Skipped | Verdict::Aborted | Verdict::Errored => {
+            return facts.ended_because.clone().unwrap_or_else(|| "no reason is known".into());
+        }
+    };
+    let found: Vec<&str> =
+        record.checks.iter().filter(|check| check.outcome == wanted).map(|check| check.message.as_str()).collect();
+    if found.is_empty() { "it has no check that could have passed".into() } else { found.join("; ") }
+}

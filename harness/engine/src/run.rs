@@ -1,0 +1,189 @@
+//! Runs a drill's steps in order, and takes back what they did.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use lifeboat_model::{EventKind, PendingUndo, StepEnd, UndoAction, UndoEnd};
+use tokio_util::sync::CancellationToken;
+
+use crate::step::Undo;
+use crate::{Clock, Context, Drill, Journal, JournalError, Ledger, Params, Probes, Step, StepError, guarded};
+
+/// How long one undo may take.
+const UNDO_LIMIT: Duration = Duration::from_secs(60);
+
+/// What carries out undo actions. It needs neither plan nor drill.
+pub trait Interpreter: Send + Sync {
+    /// Takes one act back; `Ok` says how, `Err` why not. It may be called again for the same action.
+    fn undo<'a>(&'a self, action: &'a UndoAction) -> BoxFuture<'a, Result<(UndoEnd, String), String>>;
+}
+
+/// What all drills of a run share.
+#[derive(Clone)]
+pub struct Services {
+    /// The run's clock.
+    pub clock: Clock,
+    /// Its journal.
+    pub journal: Journal,
+    /// Its ledger.
+    pub ledger: Ledger,
+    /// What carries out undo actions.
+    pub interpreter: Arc<dyn Interpreter>,
+    /// Fires when the run has to end.
+    pub cancel: CancellationToken,
+    /// The number of the last undo.
+    pub undos: Arc<AtomicU64>,
+}
+
+/// Runs one drill, its undos included. How it went is in the journal.
+///
+/// # Errors
+/// If the journal cannot be written; what was done by then has been taken back.
+pub async fn run_drill(drill: &dyn Drill, params: &Params, services: &Services) -> Result<(), JournalError> {
+    let name = params.drill.clone();
+    services
+        .journal
+        .write(EventKind::DrillStarted {
+            drill: name.clone(),
+            scenario: drill.name().into(),
+            target: params.target_name.clone(),
+            objectives: params.objectives(),
+            options: serde_json::to_value(&params.options).unwrap_or_default(),
+        })
+        .await?;
+    let steps = match drill.plan(params) {
+        Ok(plan) => plan.into_steps(),
+        // The caller planned every drill before the run began, with the same parameters.
+        Err(error) => vec![refusal(error.to_string())],
+    };
+    let context = Context {
+        drill: name.clone(),
+        clock: services.clock,
+        journal: services.journal.clone(),
+        ledger: services.ledger.clone(),
+        probes: Probes::new(&name, services.clock, services.ledger.clone()),
+        cancel: services.cancel.child_token(),
+    };
+    let mut undos = Vec::new();
+    let (mut through, mut written) = (true, Ok(()));
+    for step in steps {
+        through = !services.cancel.is_cancelled()
+            && take(step, &context, services, &mut undos).await.unwrap_or_else(|error| {
+                written = Err(error);
+                false
+            });
+        if !through {
+            break;
+        }
+    }
+    context.cancel.cancel();
+    context.probes.stop().await;
+    undos.reverse();
+    let unwound = unwind(&undos, &services.journal, services.interpreter.as_ref()).await;
+    let ended = services.journal.write(EventKind::DrillEnded { drill: name, through }).await;
+    written.and(unwound).and(ended)
+}
+
+fn refusal(why: String) -> Step {
+    Step::build("read-options", lifeboat_model::Phase::Guard, "read the drill's options", UNDO_LIMIT, |_| async {
+        Err(StepError::Failed(why))
+    })
+    .no_undo("nothing is done")
+}
+
+/// Runs one step; whether the drill goes on.
+async fn take(
+    step: Step,
+    context: &Context,
+    services: &Services,
+    undos: &mut Vec<PendingUndo>,
+) -> Result<bool, JournalError> {
+    let drill = context.drill.clone();
+    let id = step.id.to_owned();
+    let started = EventKind::StepStarted {
+        drill: drill.clone(),
+        step: id.clone(),
+        phase: step.phase,
+        what: step.what.clone(),
+        limit_ms: u64::try_from(step.limit.as_millis()).unwrap_or(u64::MAX),
+    };
+    services.journal.write(started).await?;
+    let mut planned = None;
+    let bound = match step.undo {
+        Undo::None { .. } => Ok(()),
+        Undo::Bound { bind, .. } => match bind() {
+            Ok(action) => {
+                let undo = services.undos.fetch_add(1, Ordering::Relaxed) + 1;
+                let line =
+                    EventKind::UndoPlanned { drill: drill.clone(), step: id.clone(), undo, action: action.clone() };
+                services.journal.write(line).await?;
+                planned = Some(PendingUndo { drill: drill.clone(), undo, action });
+                Ok(())
+            }
+            Err(why) => Err(StepError::Failed(format!("what would take it back is not known: {why}"))),
+        },
+    };
+    let result = match bound {
+        Ok(()) => act(step.act, step.limit, context, services).await,
+        Err(error) => Err(error),
+    };
+    let (outcome, message) = match &result {
+        Ok(()) => (StepEnd::Done, None),
+        Err(StepError::Failed(why)) => (StepEnd::Failed, Some(why.clone())),
+        Err(StepError::Indeterminate(why)) => (StepEnd::Indeterminate, Some(why.clone())),
+        Err(StepError::Unmet(why)) => (StepEnd::Unmet, Some(why.clone())),
+    };
+    // Also when the line below cannot be written: the act may have had its effect.
+    if matches!(outcome, StepEnd::Done | StepEnd::Indeterminate) {
+        undos.extend(planned);
+    }
+    services.journal.write(EventKind::StepEnded { drill, step: id, outcome, message }).await?;
+    Ok(outcome == StepEnd::Done)
+}
+
+async fn act(
+    act: crate::step::Act,
+    limit: Duration,
+    context: &Context,
+    services: &Services,
+) -> Result<(), StepError> {
+    let running = guarded(act(context.clone()));
+    tokio::select! {
+        ended = running => match ended {
+            Ok(result) => result,
+            Err(panic) => Err(StepError::Indeterminate(format!("the step {panic}"))),
+        },
+        () = tokio::time::sleep_until(tokio::time::Instant::now() + limit) => {
+            Err(StepError::Indeterminate(format!("not done within its limit of {} s", limit.as_secs_f64())))
+        }
+        () = services.cancel.cancelled() => Err(StepError::Indeterminate("interrupted".into())),
+    }
+}
+
+/// Takes acts back, in the order given. One that fails does not stop the others, nor does a journal that cannot be
+/// written.
+///
+/// # Errors
+/// The first error of the journal.
+pub async fn unwind(
+    undos: &[PendingUndo],
+    journal: &Journal,
+    interpreter: &dyn Interpreter,
+) -> Result<(), JournalError> {
+    let mut written = Ok(());
+    for pending in undos {
+        let (drill, undo) = (pending.drill.clone(), pending.undo);
+        let started = journal.write(EventKind::UndoStarted { drill: drill.clone(), undo }).await;
+        let done = tokio::time::timeout(UNDO_LIMIT, interpreter.undo(&pending.action)).await;
+        let (outcome, message) = match done {
+            Ok(Ok((end, how))) => (end, how),
+            Ok(Err(why)) => (UndoEnd::Failed, why),
+            Err(_) => (UndoEnd::Failed, format!("not done within {} s", UNDO_LIMIT.as_secs())),
+        };
+        let ended = EventKind::UndoEnded { drill, undo, outcome, message: Some(message) };
+        written = written.and(started).and(journal.write(ended).await);
+    }
+    written
+}
