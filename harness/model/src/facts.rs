@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{Attempt, Elapsed, Objectives, Outage, ReadBack, Stream, Verdict, outage};
+use crate::{Attempt, Elapsed, Objectives, Outage, ReadBack, Stream, Verdict, outages};
 
 /// A named moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,9 +56,9 @@ impl DrillFacts {
         self.attempts.iter().filter(move |a| a.stream == stream)
     }
 
-    /// The outage of one stream after the fault call.
-    pub fn outage(&self, stream: Stream, fault: Elapsed, stable_for: Duration, until: Elapsed) -> Outage {
+    /// The outages of one stream after the fault call, in order.
+    pub fn outages(&self, stream: Stream, fault: Elapsed, stable_for: Duration, until: Elapsed) -> Vec<Outage> {
         let attempts: Vec<Attempt> = self.of(stream).cloned().collect();
-        outage(&attempts, fault, stable_for, until)
+        outages(&attempts, fault, stable_for, until)
     }
 }

@@ -33,7 +33,7 @@ pub use fold::{FoldError, Folded, fold, pending_undos};
 pub use lane::{Lane, LaneSpan, lanes};
 pub use ledger::{LedgerLine, ReadBack, Reconciliation, reconcile};
 pub use measure::{Figure, Interval, Measured, Measurements, Milestones, Rpo, Rto};
-pub use outage::{Outage, outage};
+pub use outage::{Outage, outage, outages};
 pub use plan_file::{
     DrillEntry, Environment, PlanFile, PlanFileError, Port, PostgresTarget, ProbeMode, Provider, RdsInstanceTarget,
     TargetEntry,

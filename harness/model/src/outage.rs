@@ -82,6 +82,24 @@ pub fn outage(attempts: &[Attempt], fault: Elapsed, stable_for: Duration, observ
     }
 }
 
+/// Every outage after the fault call, in order: what follows a stable return is another one.
+pub fn outages(attempts: &[Attempt], fault: Elapsed, stable_for: Duration, observed_until: Elapsed) -> Vec<Outage> {
+    let mut found: Vec<Outage> = Vec::new();
+    let mut after = fault;
+    loop {
+        let next = outage(attempts, after, stable_for, observed_until);
+        if next.failures == 0 && !found.is_empty() {
+            return found;
+        }
+        let recovered = next.recovered.filter(|_| next.failures > 0);
+        found.push(next);
+        match recovered {
+            Some(end) => after = end,
+            None => return found,
+        }
+    }
+}
+
 /// When the last failure before a stable return was settled, and the acknowledgement that returned.
 fn settle<'a>(
     failures: &[&'a Attempt],

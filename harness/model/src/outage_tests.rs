@@ -80,6 +80,8 @@ fn a_failure_long_after_the_return_is_another_matter() {
     attempts.push(attempt(5000, 5001, false, None));
     attempts.push(attempt(5010, 5012, true, None));
     assert_eq!(judged(&attempts, 5).upper, Some(ms(22 - 5)));
+    let all = outages(&attempts, Elapsed(5 * MS), ms(500), Elapsed(10_000 * MS));
+    assert_eq!(all.iter().map(|o| o.upper).collect::<Vec<_>>(), [Some(ms(22 - 5)), Some(ms(5012 - 22))]);
 }
 
 #[test]

@@ -1,0 +1,226 @@
+//! The connection to a control plane, and what its errors mean.
+//!
+//! Every call runs with one attempt. Reads are tried again here, so that the record can say how often; a call that
+//! changes something is never repeated without reading the state first. TLS is rustls over ring.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_sdk_rds::config::retry::RetryConfig;
+use aws_sdk_rds::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_http_client::{Builder, tls};
+use lifeboat_model::{Environment, Provider};
+use thiserror::Error;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// How often a read is tried.
+const READ_ATTEMPTS: u32 = 6;
+
+/// Whether a call that failed may have changed something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It was refused: nothing changed.
+    None,
+    /// No answer, or one that says nothing about it.
+    Perhaps,
+}
+
+/// A call that failed.
+#[derive(Debug, Clone, Error)]
+#[error("{call}: {code}: {message}")]
+pub struct AwsError {
+    /// The API call.
+    pub call: &'static str,
+    /// AWS's error code, or what stands in for it: `timeout`, `no-answer`, `not-sent`.
+    pub code: String,
+    /// AWS's message, or the cause.
+    pub message: String,
+    /// Whether it may have changed something.
+    pub effect: Effect,
+}
+
+impl AwsError {
+    /// From the SDK's error.
+    pub fn of<E, R>(call: &'static str, error: &SdkError<E, R>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        R: std::fmt::Debug,
+    {
+        let (code, effect) = match error {
+            SdkError::ServiceError(answered) => {
+                let code = answered.err().code().unwrap_or("unknown").to_owned();
+                let effect = if is_server_fault(&code) { Effect::Perhaps } else { Effect::None };
+                (code, effect)
+            }
+            SdkError::ConstructionFailure(_) => ("not-sent".into(), Effect::None),
+            SdkError::DispatchFailure(failure) if failure.is_user() => ("not-sent".into(), Effect::None),
+            SdkError::TimeoutError(_) => ("timeout".into(), Effect::Perhaps),
+            _ => ("no-answer".into(), Effect::Perhaps),
+        };
+        let message = match error {
+            SdkError::ServiceError(answered) => {
+                answered.err().message().unwrap_or("the answer has no message").to_owned()
+            }
+            other => causes(other),
+        };
+        Self { call, code, message, effect }
+    }
+
+    /// Whether trying again later may help.
+    pub fn is_passing(&self) -> bool {
+        self.effect == Effect::Perhaps || is_throttle(&self.code)
+    }
+}
+
+fn is_throttle(code: &str) -> bool {
+    matches!(code, "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "TooManyRequestsException" | "SlowDown")
+}
+
+fn is_server_fault(code: &str) -> bool {
+    matches!(code, "InternalFailure" | "InternalError" | "InternalServerError" | "ServiceUnavailable" | "unknown")
+}
+
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}
+
+/// Whether an endpoint is on this machine.
+pub fn is_loopback(endpoint: &str) -> bool {
+    let rest = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = match authority.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => authority.rsplit_once(':').map_or(authority, |(host, _)| host),
+    };
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// A control plane and who asks it.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    config: SdkConfig,
+    retries: Arc<Mutex<BTreeMap<String, u64>>>,
+}
+
+impl Aws {
+    /// Prepares the connection; nothing is called yet. The sandbox gets dummy credentials, every other provider those
+    /// of the usual AWS chain.
+    pub async fn connect(environment: &Environment) -> Self {
+        let http =
+            Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https();
+        let limits = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(3))
+            .read_timeout(Duration::from_secs(10))
+            .operation_timeout(Duration::from_secs(20))
+            .build();
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .region(Region::new(environment.region.clone()))
+            .http_client(http)
+            .timeout_config(limits)
+            .retry_config(RetryConfig::disabled());
+        if let Some(endpoint) = &environment.endpoint {
+            loader = loader.endpoint_url(endpoint);
+        }
+        if environment.provider == Provider::Sandbox {
+            loader = loader.credentials_provider(Credentials::new(
+                "sandbox",
+                "sandbox",
+                None,
+                None,
+                "lifeboat",
+            ));
+        }
+        Self { config: loader.load().await, retries: Arc::default() }
+    }
+
+    /// The caller's account and ARN.
+    ///
+    /// # Errors
+    /// [`AwsError`].
+    pub async fn caller(&self) -> Result<(String, String), AwsError> {
+        let client = aws_sdk_sts::Client::new(&self.config);
+        let answer = self
+            .read(|| async {
+                let sent = client.get_caller_identity().send().await;
+                sent.map_err(|error| AwsError::of("GetCallerIdentity", &error))
+            })
+            .await?;
+        Ok((answer.account().unwrap_or_default().to_owned(), answer.arn().unwrap_or_default().to_owned()))
+    }
+
+    /// Runs a read, again after a throttle, a server fault or no answer, each of which is counted.
+    ///
+    /// # Errors
+    /// The last error.
+    pub async fn read<T, F, Fut>(&self, mut call: F) -> Result<T, AwsError>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = Result<T, AwsError>>,
+    {
+        let mut wait = Duration::from_millis(50);
+        let mut attempt = 1;
+        loop {
+            let error = match call().await {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            if attempt == READ_ATTEMPTS || !error.is_passing() {
+                return Err(error);
+            }
+            self.count_retry(&error);
+            attempt += 1;
+            let mut pause = interval(wait);
+            pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            pause.tick().await;
+            pause.tick().await;
+            wait *= 2;
+        }
+    }
+
+    /// Counts a call that is made again.
+    pub fn count_retry(&self, error: &AwsError) {
+        let mut retries = self.retries.lock().unwrap_or_else(PoisonError::into_inner);
+        *retries.entry(format!("{} {}", error.call, error.code)).or_default() += 1;
+    }
+
+    /// How often which call was made again, and after what error.
+    pub fn retries(&self) -> BTreeMap<String, u64> {
+        self.retries.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_told_from_the_rest() {
+        for endpoint in ["http://127.0.0.1:4566", "http://localhost:1/x", "http://[::1]:80", "127.3.2.1:9"] {
+            assert!(is_loopback(endpoint), "{endpoint}");
+        }
+        for endpoint in [
+            "https://rds.eu-west-1.amazonaws.com",
+            "http://10.0.0.1:4566",
+            "http://localhost.example.com",
+            "http://127.0.0.1.example.com:80",
+            "http://user@example.com/127.0.0.1",
+            "",
+        ] {
+            assert!(!is_loopback(endpoint), "{endpoint}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Calls to Amazon RDS.
+
+use aws_sdk_rds::Client;
+use aws_sdk_rds::primitives::DateTime;
+use aws_sdk_rds::types::SourceType;
+use time::OffsetDateTime;
+
+use super::{EventView, InstanceView};
+use crate::{Aws, AwsError};
+
+/// Amazon RDS as one caller sees it.
+#[derive(Debug, Clone)]
+pub struct Rds {
+    client: Client,
+    aws: Aws,
+}
+
+impl Rds {
+    /// Through a control plane's connection.
+    pub fn new(aws: &Aws) -> Self {
+        Self { client: Client::new(aws.config()), aws: aws.clone() }
+    }
+
+    /// The connection that it uses.
+    pub fn aws(&self) -> &Aws {
+        &self.aws
+    }
+
+    /// DescribeDBInstances for one instance, once.
+    ///
+    /// # Errors
+    /// [`AwsError`]; code `DBInstanceNotFound` where there is none.
+    pub async fn describe_once(&self, identifier: &str) -> Result<InstanceView, AwsError> {
+        const CALL: &str = "DescribeDBInstances";
+        let sent = self.client.describe_db_instances().db_instance_identifier(identifier).send().await;
+        let answer = sent.map_err(|error| AwsError::of(CALL, &error))?;
+        answer.db_instances().first().map(InstanceView::of).ok_or_else(|| AwsError {
+            call: CALL,
+            code: "DBInstanceNotFound".into(),
+            message: format!("the answer holds no instance `{identifier}`"),
+            effect: crate::Effect::None,
+        })
+    }
+
+    /// DescribeDBInstances for one instance, tried again where that may help.
+    ///
+    /// # Errors
+    /// [`AwsError`]; code `DBInstanceNotFound` where there is none.
+    pub async fn describe(&self, identifier: &str) -> Result<InstanceView, AwsError> {
+        self.aws.read(|| self.describe_once(identifier)).await
+    }
+
+    /// RebootDBInstance with ForceFailover, with one attempt.
+    ///
+    /// # Errors
+    /// [`AwsError`]; its effect says whether the failover may be under way.
+    pub async fn force_failover(&self, identifier: &str) -> Result<(), AwsError> {
+        let call = self.client.reboot_db_instance().db_instance_identifier(identifier).force_failover(true);
+        call.send().await.map(drop).map_err(|error| AwsError::of("RebootDBInstance", &error))
+    }
+
+    /// The events of an instance since a moment, oldest first, all pages.
+    ///
+    /// # Errors
+    /// [`AwsError`].
+    pub async fn events(&self, identifier: &str, since: OffsetDateTime) -> Result<Vec<EventView>, AwsError> {
+        let mut found = Vec::new();
+        let mut marker = None;
+        loop {
+            let page = self
+                .aws
+                .read(|| async {
+                    self.client
+                        .describe_events()
+                        .source_identifier(identifier)
+                        .source_type(SourceType::DbInstance)
+                        .start_time(DateTime::from_secs(since.unix_timestamp()))
+                        .set_marker(marker.clone())
+                        .send()
+                        .await
+                        .map_err(|error| AwsError::of("DescribeEvents", &error))
+                })
+                .await?;
+            found.extend(page.events().iter().filter_map(EventView::of));
+            match page.marker() {
+                Some(next) if !next.is_empty() => marker = Some(next.to_owned()),
+                _ => break,
+            }
+        }
+        found.sort_by_key(|event: &EventView| event.at);
+        Ok(found)
+    }
+}
