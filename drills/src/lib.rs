@@ -1,1 +1,9 @@
-//! The catalogue of drills.
+//! The catalogue: one file for each drill, and the registry that lists them.
+
+mod access;
+mod connection_exhaustion;
+mod rds_failover;
+mod registry;
+mod streams;
+
+pub use registry::{catalogue, find};

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use lifeboat_model::{
-    DrillFacts, DrillRecord, Environment, Finding, Judgement, Measured, Measurements, Objectives, TargetEntry, seconds,
+    DrillFacts, DrillRecord, Environment, Finding, Judgement, Measured, Measurements, Objectives,
+    TargetEntry, seconds,
 };
 use thiserror::Error;
 use toml::Table;

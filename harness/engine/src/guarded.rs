@@ -16,7 +16,9 @@ impl Drop for AbortOnDrop {
 ///
 /// # Errors
 /// The text of a panic.
-pub async fn guarded<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> Result<T, String> {
+pub async fn guarded<T: Send + 'static>(
+    future: impl Future<Output = T> + Send + 'static,
+) -> Result<T, String> {
     let task = tokio::spawn(future);
     let _guard = AbortOnDrop(task.abort_handle());
     task.await.map_err(|error| match error.try_into_panic() {

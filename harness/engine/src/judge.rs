@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use lifeboat_model::{
-    CheckRecord, DrillFacts, DrillRecord, ExitCode, Finding, FoldError, Folded, Judgement, Restoration, RunRecord,
-    Verdict, drill_verdict, fold,
+    CheckRecord, DrillFacts, DrillRecord, ExitCode, Finding, FoldError, Folded, Judgement, Restoration,
+    RunRecord, Verdict, drill_verdict, fold,
 };
 use thiserror::Error;
 
@@ -101,7 +101,11 @@ fn reason(record: &DrillRecord, facts: &DrillFacts) -> String {
             return facts.ended_because.clone().unwrap_or_else(|| "no reason is known".into());
         }
     };
-    let found: Vec<&str> =
-        record.checks.iter().filter(|check| check.outcome == wanted).map(|check| check.message.as_str()).collect();
+    let found: Vec<&str> = record
+        .checks
+        .iter()
+        .filter(|check| check.outcome == wanted)
+        .map(|check| check.message.as_str())
+        .collect();
     if found.is_empty() { "it has no check that could have passed".into() } else { found.join("; ") }
 }

@@ -87,9 +87,13 @@ pub async fn run_drill(drill: &dyn Drill, params: &Params, services: &Services) 
 }
 
 fn refusal(why: String) -> Step {
-    Step::build("read-options", lifeboat_model::Phase::Guard, "read the drill's options", UNDO_LIMIT, |_| async {
-        Err(StepError::Failed(why))
-    })
+    Step::build(
+        "read-options",
+        lifeboat_model::Phase::Guard,
+        "read the drill's options",
+        UNDO_LIMIT,
+        |_| async { Err(StepError::Failed(why)) },
+    )
     .no_undo("nothing is done")
 }
 
@@ -116,8 +120,12 @@ async fn take(
         Undo::Bound { bind, .. } => match bind() {
             Ok(action) => {
                 let undo = services.undos.fetch_add(1, Ordering::Relaxed) + 1;
-                let line =
-                    EventKind::UndoPlanned { drill: drill.clone(), step: id.clone(), undo, action: action.clone() };
+                let line = EventKind::UndoPlanned {
+                    drill: drill.clone(),
+                    step: id.clone(),
+                    undo,
+                    action: action.clone(),
+                };
                 services.journal.write(line).await?;
                 planned = Some(PendingUndo { drill: drill.clone(), undo, action });
                 Ok(())

@@ -59,7 +59,9 @@ mod tests {
 
     #[test]
     fn reads_every_unit() {
-        for (text, ms) in [("500ms", 500), ("1.5s", 1500), ("120s", 120_000), ("5m", 300_000), ("2h", 7_200_000)] {
+        for (text, ms) in
+            [("500ms", 500), ("1.5s", 1500), ("120s", 120_000), ("5m", 300_000), ("2h", 7_200_000)]
+        {
             assert_eq!(parse_duration(text), Ok(Duration::from_millis(ms)), "{text}");
         }
     }

@@ -32,7 +32,9 @@ impl ExitCode {
             (_, _, Verdict::Passed) => Self::Met,
             (_, _, Verdict::Failed) => Self::Missed,
             (_, _, Verdict::Skipped) => Self::NothingRan,
-            (_, _, Verdict::Errored | Verdict::Aborted | Verdict::Invalid | Verdict::Inconclusive) => Self::NotProved,
+            (_, _, Verdict::Errored | Verdict::Aborted | Verdict::Invalid | Verdict::Inconclusive) => {
+                Self::NotProved
+            }
         }
     }
 }

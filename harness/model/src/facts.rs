@@ -57,7 +57,13 @@ impl DrillFacts {
     }
 
     /// The outages of one stream after the fault call, in order.
-    pub fn outages(&self, stream: Stream, fault: Elapsed, stable_for: Duration, until: Elapsed) -> Vec<Outage> {
+    pub fn outages(
+        &self,
+        stream: Stream,
+        fault: Elapsed,
+        stable_for: Duration,
+        until: Elapsed,
+    ) -> Vec<Outage> {
         let attempts: Vec<Attempt> = self.of(stream).cloned().collect();
         outages(&attempts, fault, stable_for, until)
     }

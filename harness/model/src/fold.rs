@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use crate::{
-    Attempt, DrillFacts, DrillRecord, Elapsed, Event, EventKind, FileDigest, JOURNAL_FORMAT, LedgerLine, Mark,
-    Measurements, PendingUndo, RECORD_SCHEMA, Restoration, RunRecord, StepEnd, StepRecord, Stream, TimelineEntry,
-    Tool, UndoEnd, UndoRecord, Verdict, lanes, seconds, summarise,
+    Attempt, DrillFacts, DrillRecord, Elapsed, Event, EventKind, FileDigest, JOURNAL_FORMAT, LedgerLine,
+    Mark, Measurements, PendingUndo, RECORD_SCHEMA, Restoration, RunRecord, StepEnd, StepRecord, Stream,
+    TimelineEntry, Tool, UndoEnd, UndoRecord, Verdict, lanes, seconds, summarise,
 };
 
 /// Why no record can be made.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum FoldError {
     /// The journal does not begin with `run-started`.
-    #[error("the journal does not begin with a run-started event: it is not a journal, or its head was cut off")]
+    #[error(
+        "the journal does not begin with a run-started event: it is not a journal, or its head was cut off"
+    )]
     NoStart,
     /// A newer format.
     #[error("the journal's format is `{0}` and this version reads {JOURNAL_FORMAT}; use a newer lifeboat")]
@@ -258,6 +260,5 @@ fn finish(record: &mut DrillRecord, facts: &mut DrillFacts) {
             None => format!("not done: {}", undo.what),
         })
         .collect();
-    record.restoration =
-        if record.residue.is_empty() { Restoration::Clean } else { Restoration::Residue };
+    record.restoration = if record.residue.is_empty() { Restoration::Clean } else { Restoration::Residue };
 }

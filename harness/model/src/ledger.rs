@@ -157,7 +157,12 @@ impl Reconciliation {
             duplicated: self.duplicated,
             lost_span_s: span.upper_s,
             lost_span: span,
-            examples: self.lost.iter().take(20).map(|(slot, seq)| format!("writer {slot}, row {seq}")).collect(),
+            examples: self
+                .lost
+                .iter()
+                .take(20)
+                .map(|(slot, seq)| format!("writer {slot}, row {seq}"))
+                .collect(),
         }
     }
 }

@@ -35,12 +35,12 @@ pub use ledger::{LedgerLine, ReadBack, Reconciliation, reconcile};
 pub use measure::{Figure, Interval, Measured, Measurements, Milestones, Rpo, Rto};
 pub use outage::{Outage, outage, outages};
 pub use plan_file::{
-    DrillEntry, Environment, PlanFile, PlanFileError, Port, PostgresTarget, ProbeMode, Provider, RdsInstanceTarget,
-    TargetEntry,
+    DrillEntry, Environment, PlanFile, PlanFileError, Port, PostgresTarget, ProbeMode, Provider,
+    RdsInstanceTarget, TargetEntry,
 };
 pub use record::{
-    CheckRecord, DrillRecord, EnvironmentRecord, FileDigest, Objectives, Proof, RECORD_SCHEMA, RunRecord, StepRecord,
-    TargetIdentity, TimelineEntry, Tool, UndoRecord,
+    CheckRecord, DrillRecord, EnvironmentRecord, FileDigest, Objectives, Proof, RECORD_SCHEMA, RunRecord,
+    StepRecord, TargetIdentity, TimelineEntry, Tool, UndoRecord,
 };
 pub use secret::Secret;
 pub use time_point::Elapsed;

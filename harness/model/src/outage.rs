@@ -47,9 +47,19 @@ pub struct Outage {
 ///
 /// The end counts once `stable_for` has passed without a failure, up to `observed_until`, when the watching stopped.
 pub fn outage(attempts: &[Attempt], fault: Elapsed, stable_for: Duration, observed_until: Elapsed) -> Outage {
+    outage_of(attempts, fault, stable_for, observed_until, |failure| failure.end > fault)
+}
+
+fn outage_of(
+    attempts: &[Attempt],
+    fault: Elapsed,
+    stable_for: Duration,
+    observed_until: Elapsed,
+    counts: impl Fn(&Attempt) -> bool,
+) -> Outage {
     let mut acknowledged: Vec<&Attempt> = attempts.iter().filter(|a| a.ok()).collect();
     acknowledged.sort_unstable_by_key(|a| a.end);
-    let mut failures: Vec<&Attempt> = attempts.iter().filter(|a| !a.ok() && a.end > fault).collect();
+    let mut failures: Vec<&Attempt> = attempts.iter().filter(|a| !a.ok() && counts(a)).collect();
     failures.sort_unstable_by_key(|a| a.end);
     let Some(first) = failures.first().copied() else {
         return unseen(&acknowledged, fault);
@@ -83,21 +93,23 @@ pub fn outage(attempts: &[Attempt], fault: Elapsed, stable_for: Duration, observ
 }
 
 /// Every outage after the fault call, in order: what follows a stable return is another one.
-pub fn outages(attempts: &[Attempt], fault: Elapsed, stable_for: Duration, observed_until: Elapsed) -> Vec<Outage> {
-    let mut found: Vec<Outage> = Vec::new();
-    let mut after = fault;
-    loop {
-        let next = outage(attempts, after, stable_for, observed_until);
-        if next.failures == 0 && !found.is_empty() {
-            return found;
+pub fn outages(
+    attempts: &[Attempt],
+    fault: Elapsed,
+    stable_for: Duration,
+    observed_until: Elapsed,
+) -> Vec<Outage> {
+    let mut found = vec![outage(attempts, fault, stable_for, observed_until)];
+    while let Some(Outage { failures: 1.., recovered: Some(after), .. }) = found.last() {
+        let after = *after;
+        // What hung until after the return belongs to the outage before it.
+        let next = outage_of(attempts, after, stable_for, observed_until, |f| f.evidence_until() > after);
+        if next.failures == 0 {
+            break;
         }
-        let recovered = next.recovered.filter(|_| next.failures > 0);
         found.push(next);
-        match recovered {
-            Some(end) => after = end,
-            None => return found,
-        }
     }
+    found
 }
 
 /// When the last failure before a stable return was settled, and the acknowledgement that returned.

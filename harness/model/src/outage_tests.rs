@@ -48,25 +48,29 @@ fn a_plain_outage() {
 
 #[test]
 fn failures_before_the_fault_do_not_count() {
-    let seen = judged(&[attempt(0, 1, false, None), attempt(10, 12, true, None), attempt(20, 22, true, None)], 5);
+    let seen =
+        judged(&[attempt(0, 1, false, None), attempt(10, 12, true, None), attempt(20, 22, true, None)], 5);
     assert_eq!((seen.failures, seen.lower, seen.upper), (0, ms(0), Some(ms(12))));
 }
 
 #[test]
 fn a_queueing_proxy_raises_the_upper_bound_only() {
-    let seen = judged(&[attempt(0, 2, true, None), attempt(10, 400, true, None), attempt(20, 401, true, None)], 5);
+    let seen =
+        judged(&[attempt(0, 2, true, None), attempt(10, 400, true, None), attempt(20, 401, true, None)], 5);
     assert_eq!((seen.lower, seen.upper), (ms(0), Some(ms(400))));
 }
 
 #[test]
 fn without_an_end_there_is_no_upper_bound() {
-    let seen = judged(&[attempt(0, 2, true, None), attempt(10, 11, false, None), attempt(900, 901, false, None)], 5);
+    let seen =
+        judged(&[attempt(0, 2, true, None), attempt(10, 11, false, None), attempt(900, 901, false, None)], 5);
     assert_eq!((seen.lower, seen.upper, seen.recovered), (ms(900 - 11), None, None));
 }
 
 #[test]
 fn a_return_that_does_not_last_is_not_the_end() {
-    let mut attempts = vec![attempt(0, 2, true, None), attempt(10, 11, false, None), attempt(20, 22, true, None)];
+    let mut attempts =
+        vec![attempt(0, 2, true, None), attempt(10, 11, false, None), attempt(20, 22, true, None)];
     attempts.push(attempt(300, 301, false, None));
     attempts.push(attempt(310, 312, true, None));
     let seen = judged(&attempts, 5);
@@ -76,7 +80,8 @@ fn a_return_that_does_not_last_is_not_the_end() {
 
 #[test]
 fn a_failure_long_after_the_return_is_another_matter() {
-    let mut attempts = vec![attempt(0, 2, true, None), attempt(10, 11, false, None), attempt(20, 22, true, None)];
+    let mut attempts =
+        vec![attempt(0, 2, true, None), attempt(10, 11, false, None), attempt(20, 22, true, None)];
     attempts.push(attempt(5000, 5001, false, None));
     attempts.push(attempt(5010, 5012, true, None));
     assert_eq!(judged(&attempts, 5).upper, Some(ms(22 - 5)));
@@ -112,17 +117,21 @@ fn simulations() -> impl Strategy<Value = Simulation> {
         (1_000 * MS..1_200 * MS, 0..40 * MS, 0..3_000 * MS, any::<bool>(), any::<bool>()),
         (1..9_usize, 5..20_u64, 200..1_000_u64, 200..8 * MS, 1..3_usize),
     )
-        .prop_map(|((fault, delay, length, hangs, severs), (writers, interval, deadline, latency, extra))| Simulation {
-            fault,
-            down: (fault + delay, fault + delay + length),
-            hangs,
-            severs,
-            writers,
-            interval: interval * MS,
-            deadline: deadline * MS,
-            latency,
-            in_flight: writers * extra,
-        })
+        .prop_map(
+            |((fault, delay, length, hangs, severs), (writers, interval, deadline, latency, extra))| {
+                Simulation {
+                    fault,
+                    down: (fault + delay, fault + delay + length),
+                    hangs,
+                    severs,
+                    writers,
+                    interval: interval * MS,
+                    deadline: deadline * MS,
+                    latency,
+                    in_flight: writers * extra,
+                }
+            },
+        )
 }
 
 impl Simulation {
@@ -150,13 +159,15 @@ impl Simulation {
             let start = tick + jitter() % (2 * MS);
             tick += self.interval;
             let count = writers.len();
-            let Some(slot) = (0..count).map(|i| (next + i) % count).find(|i| writers[*i].free_at <= start) else {
+            let Some(slot) = (0..count).map(|i| (next + i) % count).find(|i| writers[*i].free_at <= start)
+            else {
                 continue;
             };
             next = (slot + 1) % self.writers.min(count);
             let answer_in = 200 + jitter() % self.latency;
             let held = writers[slot].connection;
-            let broken = held.is_some_and(|(opened, _)| opened < self.down.0 && start + answer_in / 2 >= self.down.0);
+            let broken =
+                held.is_some_and(|(opened, _)| opened < self.down.0 && start + answer_in / 2 >= self.down.0);
             // The moment at which the server acts on the request, if it does.
             let acts = start + answer_in / 2;
             let (end, ok, code) = if broken && !self.hangs {

@@ -46,7 +46,9 @@ impl UndoAction {
     /// What the action does, as a sentence's end: "drop schema `x` on orders".
     pub fn describe(&self) -> String {
         match self {
-            Self::DropSchema { server, schema, .. } => format!("drop schema `{schema}` on `{}`", server.target),
+            Self::DropSchema { server, schema, .. } => {
+                format!("drop schema `{schema}` on `{}`", server.target)
+            }
             Self::EndSessions { server, application_name } => {
                 format!("end the sessions `{application_name}` on `{}`", server.target)
             }

@@ -77,11 +77,21 @@ impl AwsError {
 }
 
 fn is_throttle(code: &str) -> bool {
-    matches!(code, "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "TooManyRequestsException" | "SlowDown")
+    matches!(
+        code,
+        "Throttling"
+            | "ThrottlingException"
+            | "RequestLimitExceeded"
+            | "TooManyRequestsException"
+            | "SlowDown"
+    )
 }
 
 fn is_server_fault(code: &str) -> bool {
-    matches!(code, "InternalFailure" | "InternalError" | "InternalServerError" | "ServiceUnavailable" | "unknown")
+    matches!(
+        code,
+        "InternalFailure" | "InternalError" | "InternalServerError" | "ServiceUnavailable" | "unknown"
+    )
 }
 
 fn causes(error: &dyn std::error::Error) -> String {
@@ -116,8 +126,9 @@ impl Aws {
     /// Prepares the connection; nothing is called yet. The sandbox gets dummy credentials, every other provider those
     /// of the usual AWS chain.
     pub async fn connect(environment: &Environment) -> Self {
-        let http =
-            Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https();
+        let http = Builder::new()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+            .build_https();
         let limits = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(3))
             .read_timeout(Duration::from_secs(10))
@@ -132,13 +143,8 @@ impl Aws {
             loader = loader.endpoint_url(endpoint);
         }
         if environment.provider == Provider::Sandbox {
-            loader = loader.credentials_provider(Credentials::new(
-                "sandbox",
-                "sandbox",
-                None,
-                None,
-                "lifeboat",
-            ));
+            loader =
+                loader.credentials_provider(Credentials::new("sandbox", "sandbox", None, None, "lifeboat"));
         }
         Self { config: loader.load().await, retries: Arc::default() }
     }

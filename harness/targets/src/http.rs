@@ -16,7 +16,8 @@ use lifeboat_model::{AttemptOutcome, Stream};
 /// # Errors
 /// If the address is not an absolute one, or the system has no CA certificates.
 pub fn http_probe(address: &str, interval: Duration, deadline: Duration) -> Result<Probe, String> {
-    let uri: hyper::Uri = address.parse().map_err(|error| format!("`{address}` is not an address: {error}"))?;
+    let uri: hyper::Uri =
+        address.parse().map_err(|error| format!("`{address}` is not an address: {error}"))?;
     if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none() {
         return Err(format!("`{address}`: an application's health address begins with http:// or https://"));
     }
@@ -44,11 +45,9 @@ pub fn http_probe(address: &str, interval: Duration, deadline: Duration) -> Resu
                         code: Some(answer.status().as_str().to_owned()),
                         text: None,
                     },
-                    Err(error) => Tried {
-                        outcome: AttemptOutcome::Refused,
-                        code: None,
-                        text: Some(error.to_string()),
-                    },
+                    Err(error) => {
+                        Tried { outcome: AttemptOutcome::Refused, code: None, text: Some(error.to_string()) }
+                    }
                 }
             })
         }),

@@ -27,7 +27,10 @@ impl PostgresInterpreter {
     fn server(&self, reference: &ServerRef) -> Result<Server, String> {
         let key = (reference.target.clone(), reference.user.clone());
         let password = self.passwords.get(&key).ok_or_else(|| {
-            format!("the plan has no password of `{}` for target `{}` any more", reference.user, reference.target)
+            format!(
+                "the plan has no password of `{}` for target `{}` any more",
+                reference.user, reference.target
+            )
         })?;
         Ok(Server::new(reference.clone(), password.clone()))
     }

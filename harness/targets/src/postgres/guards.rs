@@ -50,10 +50,7 @@ pub async fn ledger_obstacles(session: &Session) -> Result<LedgerObstacles, PgEr
     };
     let flags = session
         .client()
-        .query_one(
-            "SELECT has_database_privilege(current_database(), 'CREATE'), pg_is_in_recovery()",
-            &[],
-        )
+        .query_one("SELECT has_database_privilege(current_database(), 'CREATE'), pg_is_in_recovery()", &[])
         .await?;
     Ok(LedgerObstacles {
         publications: names("SELECT pubname::text FROM pg_publication WHERE puballtables ORDER BY 1").await?,
@@ -62,8 +59,10 @@ pub async fn ledger_obstacles(session: &Session) -> Result<LedgerObstacles, PgEr
              WHERE slot_type = 'logical' AND active AND database = current_database() ORDER BY 1",
         )
         .await?,
-        event_triggers: names("SELECT evtname::text FROM pg_event_trigger WHERE evtenabled <> 'D' ORDER BY 1")
-            .await?,
+        event_triggers: names(
+            "SELECT evtname::text FROM pg_event_trigger WHERE evtenabled <> 'D' ORDER BY 1",
+        )
+        .await?,
         no_create: !flags.get::<_, bool>(0),
         in_recovery: flags.get(1),
     })

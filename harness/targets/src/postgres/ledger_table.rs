@@ -34,7 +34,11 @@ impl LedgerTable {
 
     /// What takes its creation back.
     pub fn undo(&self, server: &ServerRef) -> UndoAction {
-        UndoAction::DropSchema { server: server.clone(), schema: self.schema.clone(), comment: self.comment.clone() }
+        UndoAction::DropSchema {
+            server: server.clone(),
+            schema: self.schema.clone(),
+            comment: self.comment.clone(),
+        }
     }
 
     /// The statement that inserts one row. Both values are numbers.
@@ -88,7 +92,11 @@ impl LedgerTable {
 
 /// Drops a schema of a drill's own, if it is there and carries the comment. What a stranger put into it is not dropped
 /// with it: then the schema stays and the error says so.
-pub(crate) async fn drop_schema(server: &Server, schema: &str, comment: &str) -> Result<(UndoEnd, String), String> {
+pub(crate) async fn drop_schema(
+    server: &Server,
+    schema: &str,
+    comment: &str,
+) -> Result<(UndoEnd, String), String> {
     let at = server.address();
     let text = |error: PgError| format!("cannot drop schema `{schema}` at {at}: {error}");
     let session = server.connect("lifeboat/undo", CONNECT_LIMIT).await.map_err(text)?;
@@ -103,7 +111,9 @@ pub(crate) async fn drop_schema(server: &Server, schema: &str, comment: &str) ->
     let Some(row) = found else { return Ok((UndoEnd::NotNeeded, format!("schema `{schema}` is not there"))) };
     let carried: Option<String> = row.get(0);
     if carried.as_deref() != Some(comment) {
-        return Err(format!("schema `{schema}` at {at} does not carry this run's comment and was left alone"));
+        return Err(format!(
+            "schema `{schema}` at {at} does not carry this run's comment and was left alone"
+        ));
     }
     // The name was made by `LedgerTable::new` and is quoted all the same: it comes from a file here.
     let quoted = format!("\"{}\"", schema.replace('"', "\"\""));

@@ -47,24 +47,24 @@ impl InstanceView {
             identifier: text(instance.db_instance_identifier()),
             resource_id: text(instance.dbi_resource_id()),
             arn: text(instance.db_instance_arn()),
-            engine: format!("{} {}", text(instance.engine()), text(instance.engine_version())).trim().to_owned(),
+            engine: format!("{} {}", text(instance.engine()), text(instance.engine_version()))
+                .trim()
+                .to_owned(),
             class: text(instance.db_instance_class()),
             status: text(instance.db_instance_status()),
             zone: instance.availability_zone().map(str::to_owned),
             secondary_zone: instance.secondary_availability_zone().map(str::to_owned),
             multi_az: instance.multi_az().unwrap_or_default(),
             endpoint,
-            pending_changes: instance.pending_modified_values().is_some_and(|pending| *pending != nothing_pending),
+            pending_changes: instance
+                .pending_modified_values()
+                .is_some_and(|pending| *pending != nothing_pending),
             parameter_groups: instance
                 .db_parameter_groups()
                 .iter()
                 .map(|group| (text(group.db_parameter_group_name()), text(group.parameter_apply_status())))
                 .collect(),
-            tags: instance
-                .tag_list()
-                .iter()
-                .map(|tag| (text(tag.key()), text(tag.value())))
-                .collect(),
+            tags: instance.tag_list().iter().map(|tag| (text(tag.key()), text(tag.value()))).collect(),
         }
     }
 

@@ -1,0 +1,103 @@
+//! How a drill reaches its target, and whether it may harm it.
+
+use lifeboat_engine::{OptionsError, Params, StepError};
+use lifeboat_model::{Port, RdsInstanceTarget, Secret, ServerRef};
+use lifeboat_targets::postgres::Server;
+use lifeboat_targets::rds::InstanceView;
+
+/// The tag that allows drills on a resource, and its value.
+pub const ALLOW_TAG: (&str, &str) = ("lifeboat:drill", "allowed");
+
+/// The beginning of the application name of every session of a drill: run and drill, so that undo finds them.
+pub fn session_prefix(params: &Params) -> String {
+    let drill =
+        params.drill.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
+    format!("lifeboat/{}/{drill:08x}/", params.run_id)
+}
+
+/// The application name of the drill's sessions of one kind.
+pub fn session_name(params: &Params, role: &str) -> String {
+    format!("{}{role}", session_prefix(params))
+}
+
+/// The port of a target.
+///
+/// # Errors
+/// If it is a variable without a value.
+pub fn port(params: &Params, port: &Port) -> Result<u16, OptionsError> {
+    match port {
+        Port::Number(number) => Ok(*number),
+        Port::Unresolved(text) => {
+            Err(params.wrong(format!("the port {text} of target `{}` has no value", params.target_name)))
+        }
+    }
+}
+
+/// A server at an address, for the target's own role.
+pub fn server(
+    params: &Params,
+    host: &str,
+    port: u16,
+    database: &str,
+    user: &str,
+    password: &Secret,
+) -> Server {
+    let reference = ServerRef {
+        target: params.target_name.clone(),
+        host: host.into(),
+        port,
+        database: database.into(),
+        user: user.into(),
+    };
+    Server::new(reference, password.clone())
+}
+
+/// The server behind a DB instance: at the plan's host and port where it gives them, else at the endpoint.
+///
+/// # Errors
+/// If neither gives an address.
+pub fn instance_server(
+    params: &Params,
+    target: &RdsInstanceTarget,
+    instance: &InstanceView,
+) -> Result<Server, StepError> {
+    let endpoint = instance.endpoint.as_ref();
+    let host = target.host.as_deref().or(endpoint.map(|(host, _)| host.as_str()));
+    let port = match &target.port {
+        Some(own) => Some(port(params, own).map_err(StepError::failed)?),
+        None => endpoint.map(|(_, port)| *port),
+    };
+    let (Some(host), Some(port)) = (host, port) else {
+        let text = format!(
+            "instance `{}` has no endpoint yet; wait until it is available, or give host and port in the plan",
+            target.identifier
+        );
+        return Err(StepError::Failed(text));
+    };
+    Ok(server(params, host, port, &target.database, &target.user, &target.password))
+}
+
+/// Refuses a target that nobody released for drills: it needs the tag or its name in `--confirm`, and in production
+/// both. What a run started itself needs neither.
+///
+/// # Errors
+/// The sentence that says what is missing.
+pub fn may_harm(params: &Params, id: &str, tagged: Option<bool>) -> Result<(), StepError> {
+    if params.own_sandbox {
+        return Ok(());
+    }
+    let confirmed = params.confirmed.contains(id);
+    let (key, value) = ALLOW_TAG;
+    let tag_missing = tagged == Some(false);
+    let missing = match (params.environment.production, tagged, confirmed) {
+        (false, Some(true), _) | (_, None | Some(true), true) | (false, Some(false), true) => return Ok(()),
+        (true, Some(true), false) => format!("it is production, so add --confirm={id}"),
+        (true, Some(false), _) => {
+            format!("it is production, so tag it {key} = {value} and add --confirm={id}")
+        }
+        (_, None, false) => format!("it has no tags to ask, so add --confirm={id}"),
+        (false, Some(false), false) => format!("tag it {key} = {value}, or add --confirm={id}"),
+    };
+    let because = if tag_missing { format!(" (its tag {key} is not `{value}`)") } else { String::new() };
+    Err(StepError::Failed(format!("`{id}` is not released for drills{because}: {missing}")))
+}

@@ -1,0 +1,127 @@
+//! What must hold after an exhaustion.
+
+use lifeboat_engine::{Check, objective_checks};
+use lifeboat_model::{DrillRecord, Finding, Judgement, Proof};
+use lifeboat_targets::postgres::ConnectionLimits;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::climb::TOO_MANY_CONNECTIONS;
+
+/// How many slots the drill's own fresh connections may be using, unseen by the count.
+const IN_FLIGHT: u64 = 3;
+
+/// All checks of the drill.
+pub fn checks() -> Vec<Check> {
+    let mut checks = objective_checks().to_vec();
+    checks.extend([
+        Check { name: "the limit was reached", judge: limit_reached },
+        Check { name: "the limit is that of the settings", judge: limit_fits },
+        Check { name: "refused for want of connections", judge: refused_rightly },
+        Check { name: "the reserved slot lets an administrator in", judge: admin_let_in },
+        Check { name: "sessions are back to the steady state", judge: calm },
+    ]);
+    checks
+}
+
+fn seen<T: DeserializeOwned>(record: &DrillRecord, name: &str) -> Option<T> {
+    record.observations.get(name).and_then(|value| serde_json::from_value(value.clone()).ok())
+}
+
+/// The climb's refusals, as (code and text, count).
+fn refusals(record: &DrillRecord) -> Vec<(&str, u64)> {
+    let named = record.measurements.figures.iter().filter_map(|figure| {
+        let text = figure.name.strip_prefix("refusal: ")?;
+        Some((text, figure.value.value().and_then(Value::as_u64)?))
+    });
+    named.collect()
+}
+
+fn limit_reached(record: &DrillRecord) -> Finding {
+    let (Some(peak), Some(before)) =
+        (seen::<u64>(record, "sessions-at-peak"), seen::<u64>(record, "open-sessions-before"))
+    else {
+        return Finding::new(
+            Judgement::Invalid,
+            "the drill ended before the limit was held: nothing is proved",
+        );
+    };
+    let opened: u64 = seen(record, "climb-opened").unwrap_or_default();
+    let refused: u64 = refusals(record).iter().map(|(_, count)| count).sum();
+    let proof =
+        Proof { what: "sessions on the server".into(), before: before.to_string(), after: peak.to_string() };
+    let cap = record.options.get("connections").and_then(Value::as_u64);
+    let held = peak >= before + opened.min(peak);
+    let finding = match (refused, cap) {
+        (1.., _) => Finding::new(
+            Judgement::Passed,
+            format!("{peak} sessions were open when the server refused {refused} more"),
+        ),
+        (0, Some(cap)) if opened >= cap && held => Finding::new(
+            Judgement::Passed,
+            format!(
+                "the cap of {cap} connections was held without a refusal; the limit itself was not measured"
+            ),
+        ),
+        (0, _) => Finding::new(
+            Judgement::Invalid,
+            format!("no connection was refused, and the server counted {peak} sessions of {opened} opened"),
+        ),
+    };
+    finding.with_proof(proof)
+}
+
+fn limit_fits(record: &DrillRecord) -> Finding {
+    let (Some(peak), Some(limits)) =
+        (seen::<u64>(record, "sessions-at-peak"), seen::<ConnectionLimits>(record, "limits"))
+    else {
+        return Finding::new(Judgement::Inconclusive, "the limit was not held");
+    };
+    if refusals(record).is_empty() {
+        return Finding::new(Judgement::Unasked, "the limit was not reached under the cap");
+    }
+    let expected = u64::from(limits.for_applications());
+    let text = format!(
+        "{peak} sessions found, {expected} by the settings (max_connections {} less the reserved ones)",
+        limits.max_connections
+    );
+    if peak <= expected && peak + IN_FLIGHT >= expected {
+        Finding::new(Judgement::Passed, text)
+    } else {
+        Finding::new(Judgement::Failed, format!("the server's limit is not that of its settings: {text}"))
+    }
+}
+
+fn refused_rightly(record: &DrillRecord) -> Finding {
+    let refusals = refusals(record);
+    if refusals.is_empty() {
+        return Finding::new(Judgement::Unasked, "nothing was refused under the cap");
+    }
+    let list =
+        refusals.iter().map(|(text, count)| format!("{count} × {text}")).collect::<Vec<_>>().join("; ");
+    let right = refusals.iter().all(|(text, _)| text.starts_with(TOO_MANY_CONNECTIONS));
+    Finding::new(if right { Judgement::Passed } else { Judgement::Failed }, list)
+}
+
+fn admin_let_in(record: &DrillRecord) -> Finding {
+    match seen::<String>(record, "admin").as_deref() {
+        None => Finding::new(Judgement::Unasked, "the target names no admin_user"),
+        Some("let in") => {
+            Finding::new(Judgement::Passed, "the administrator was let in while applications were refused")
+        }
+        Some(error) => Finding::new(Judgement::Failed, format!("the administrator was kept out: {error}")),
+    }
+}
+
+fn calm(record: &DrillRecord) -> Finding {
+    match seen::<String>(record, "calm").as_deref() {
+        Some("calm") => {
+            let after: u64 = seen(record, "open-sessions-after").unwrap_or_default();
+            Finding::new(Judgement::Passed, format!("{after} sessions, as before"))
+        }
+        Some(why) => Finding::new(Judgement::Failed, format!("sessions are left: {why}")),
+        None => {
+            Finding::new(Judgement::Inconclusive, "the drill ended before the sessions were counted again")
+        }
+    }
+}

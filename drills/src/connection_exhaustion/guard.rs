@@ -1,0 +1,117 @@
+//! Guard and steady state.
+
+use std::time::Duration;
+
+use lifeboat_engine::{Context, StepError, wait_for};
+use lifeboat_model::{Elapsed, Stream, TargetEntry, TargetIdentity};
+use lifeboat_targets::postgres::{connect_probe, connection_limits, open_sessions, pinned_probe};
+use lifeboat_targets::rds::Rds;
+use lifeboat_targets::{Aws, http_probe};
+
+use super::state::Shared;
+use crate::access::{ALLOW_TAG, instance_server, may_harm, session_name};
+
+pub async fn identify_instance(s: Shared, context: Context) -> Result<(), StepError> {
+    let TargetEntry::RdsInstance(target) = &s.params.target else {
+        return Err(StepError::Failed("the target is no RDS instance".into()));
+    };
+    let id = &target.identifier;
+    let rds = Rds::new(&Aws::connect(&s.params.environment).await);
+    let instance = rds
+        .describe(id)
+        .await
+        .map_err(|error| StepError::Failed(format!("cannot look up DB instance `{id}`: {error}")))?;
+    context.identified(instance.identity()).await?;
+    let (key, value) = ALLOW_TAG;
+    may_harm(&s.params, id, Some(instance.tag(key) == Some(value)))?;
+    if instance.status != "available" {
+        let text =
+            format!("the status of `{id}` is `{}`; run the drill when it is available", instance.status);
+        return Err(StepError::Unmet(text));
+    }
+    s.set_server(instance_server(&s.params, target, &instance)?);
+    Ok(())
+}
+
+pub async fn identify_server(s: Shared, context: Context) -> Result<(), StepError> {
+    let TargetEntry::Postgres(target) = &s.params.target else {
+        return Err(StepError::Failed("the target is no PostgreSQL server".into()));
+    };
+    crate::access::port(&s.params, &target.port).map_err(StepError::failed)?;
+    let address = s.server()?.address();
+    may_harm(&s.params, &address, None)?;
+    context
+        .identified(TargetIdentity {
+            identifier: format!("{address}/{}", target.database),
+            engine: Some("postgres".into()),
+            endpoint: Some(address),
+            ..TargetIdentity::default()
+        })
+        .await
+}
+
+/// Opens the connection that watches; it is kept until the sessions are counted at the very end.
+pub async fn open_watcher(s: Shared, context: Context) -> Result<(), StepError> {
+    let server = s.server()?;
+    let failed = |error| {
+        let text =
+            format!("cannot connect to {} as `{}`: {error}", server.address(), server.reference().user);
+        StepError::Failed(text)
+    };
+    let watcher =
+        server.connect(&session_name(&s.params, "watch"), Duration::from_secs(10)).await.map_err(failed)?;
+    let limits = connection_limits(&watcher).await.map_err(failed)?;
+    let open = open_sessions(&watcher).await.map_err(failed)?;
+    context.observe("limits", limits);
+    context.observe("open-sessions-before", open);
+    let free = limits.for_applications().saturating_sub(open);
+    if free < 8 {
+        let text = format!(
+            "only {free} of {} connections are free: it is exhausted already",
+            limits.max_connections
+        );
+        return Err(StepError::Unmet(text));
+    }
+    s.set_watcher(watcher, limits, open);
+    Ok(())
+}
+
+/// A fresh connection and a held one, as an application has them, from before the climb to after the release.
+pub async fn start_probes(s: Shared, context: Context) -> Result<(), StepError> {
+    let server = s.server()?;
+    let (interval, deadline) = (s.params.probe.interval, s.params.probe.deadline);
+    let probes = context.probes();
+    context.observe("probe-interval-s", interval.as_secs_f64());
+    context.observe("stable-for-s", s.options.stable_for().as_secs_f64());
+    probes.start(connect_probe(server.clone(), &session_name(&s.params, "fresh"), 2, interval, deadline));
+    probes.start(pinned_probe(server, &session_name(&s.params, "held"), interval, deadline));
+    let health = match &s.params.target {
+        TargetEntry::RdsInstance(target) => target.app_health.as_deref(),
+        TargetEntry::Postgres(target) => target.app_health.as_deref(),
+    };
+    if let Some(address) = health {
+        let every = s.params.probe.api_interval;
+        probes.start(http_probe(address, every, Duration::from_secs(2)).map_err(StepError::Indeterminate)?);
+    }
+    let quiet = Duration::from_millis(500).max(interval * 5);
+    let began = context.now();
+    wait_for("a steady state", Duration::from_millis(50), Duration::from_secs(30), || async {
+        let now = context.now();
+        if now.since(began) < quiet {
+            return Err("the first attempts".to_owned());
+        }
+        let since = Elapsed(now.0.saturating_sub(u64::try_from(quiet.as_micros()).unwrap_or(u64::MAX)));
+        for stream in [Stream::Connect, Stream::Pinned] {
+            let seen = probes.seen(stream, since);
+            if let Some(failure) = seen.iter().find(|a| !a.ok()) {
+                return Err(format!("stream {} failed: {}", stream.name(), failure.failure_text()));
+            }
+            if seen.is_empty() {
+                return Err(format!("stream {} has no answer yet", stream.name()));
+            }
+        }
+        Ok(())
+    })
+    .await
+    .map_err(StepError::failed)
+}

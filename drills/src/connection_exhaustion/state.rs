@@ -1,0 +1,179 @@
+//! What the steps of one `connection-exhaustion` share.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use lifeboat_engine::{Context, OptionsError, Params, StepError};
+use lifeboat_model::{DurationText, Secret, TargetEntry, UndoAction};
+use lifeboat_targets::postgres::{ConnectionLimits, Server, Session};
+use serde::Deserialize;
+
+use crate::access::{self, session_prefix};
+
+/// The drill's options in the plan.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
+    pub connections: Option<u32>,
+    hold: Option<DurationText>,
+    stable_for: Option<DurationText>,
+}
+
+impl Options {
+    pub fn read(params: &Params) -> Result<Self, OptionsError> {
+        let options: Self = params.options()?;
+        if params.rpo.is_some() {
+            return Err(params
+                .wrong("rpo: connection-exhaustion writes nothing, so it has no recovery point; drop it"));
+        }
+        if options.connections == Some(0) {
+            return Err(params.wrong("connections: 0 opens none; give at least 1"));
+        }
+        if params.environment.production && options.connections.is_none() {
+            return Err(
+                params.wrong("the environment is production, so the drill needs a cap: connections = N")
+            );
+        }
+        if options.hold() > Duration::from_secs(600) {
+            return Err(params.wrong("hold: at most 10m, for nobody else gets in meanwhile"));
+        }
+        Ok(options)
+    }
+
+    pub fn hold(&self) -> Duration {
+        self.hold.map_or(Duration::from_secs(2), |text| text.0)
+    }
+
+    pub fn stable_for(&self) -> Duration {
+        self.stable_for.map_or(Duration::from_secs(1), |text| text.0)
+    }
+}
+
+#[derive(Default)]
+struct Known {
+    server: Option<Server>,
+    limits: Option<ConnectionLimits>,
+    watcher: Option<Arc<Session>>,
+    clients: Vec<Session>,
+    sessions_before: u32,
+}
+
+/// What the steps share. All clones are of the same.
+#[derive(Clone)]
+pub struct Shared {
+    pub params: Params,
+    pub options: Options,
+    known: Arc<Mutex<Known>>,
+}
+
+impl Shared {
+    /// A plain server is known from the plan; an instance is looked up.
+    pub fn new(params: &Params, options: &Options) -> Result<Self, OptionsError> {
+        let mut known = Known::default();
+        if let TargetEntry::Postgres(target) = &params.target {
+            // A port that is a variable without a value is only printed, never connected to.
+            let port = access::port(params, &target.port).unwrap_or_default();
+            known.server = Some(access::server(
+                params,
+                &target.host,
+                port,
+                &target.database,
+                &target.user,
+                &target.password,
+            ));
+        }
+        Ok(Self { params: params.clone(), options: *options, known: Arc::new(Mutex::new(known)) })
+    }
+
+    /// A step's act as the engine wants it.
+    pub fn act<Fut>(
+        &self,
+        act: fn(Shared, Context) -> Fut,
+    ) -> impl FnOnce(Context) -> BoxFuture<'static, Result<(), StepError>> + Send + 'static
+    where
+        Fut: Future<Output = Result<(), StepError>> + Send + 'static,
+    {
+        let this = self.clone();
+        move |context| act(this, context).boxed()
+    }
+
+    /// How long to wait for the first fresh connection after the release.
+    pub fn give_up(&self) -> Duration {
+        self.params.rto.map_or(Duration::from_secs(120), |rto| (rto * 2).max(Duration::from_secs(30)))
+    }
+
+    pub fn plain_address(&self) -> String {
+        self.known().server.as_ref().map_or_else(|| "HOST:PORT".into(), Server::address)
+    }
+
+    pub fn set_server(&self, server: Server) {
+        self.known().server = Some(server);
+    }
+
+    pub fn server(&self) -> Result<Server, StepError> {
+        self.known().server.clone().ok_or_else(|| unknown("the server"))
+    }
+
+    pub fn set_watcher(&self, watcher: Session, limits: ConnectionLimits, sessions_before: u32) {
+        let mut known = self.known();
+        known.sessions_before = sessions_before;
+        known.watcher = Some(Arc::new(watcher));
+        known.limits = Some(limits);
+    }
+
+    pub fn watcher(&self) -> Result<Arc<Session>, StepError> {
+        self.known().watcher.clone().ok_or_else(|| unknown("the connection that watches"))
+    }
+
+    /// Gives the watching connection up, at the very end.
+    pub fn drop_watcher(&self) {
+        self.known().watcher = None;
+    }
+
+    pub fn limits(&self) -> Result<ConnectionLimits, StepError> {
+        self.known().limits.ok_or_else(|| unknown("the server's limits"))
+    }
+
+    pub fn sessions_before(&self) -> u32 {
+        self.known().sessions_before
+    }
+
+    pub fn keep_client(&self, client: Session) {
+        self.known().clients.push(client);
+    }
+
+    pub fn client_count(&self) -> usize {
+        self.known().clients.len()
+    }
+
+    pub fn take_clients(&self) -> Vec<Session> {
+        std::mem::take(&mut self.known().clients)
+    }
+
+    /// The administrator's role and password, if the plan names one.
+    pub fn admin(&self) -> Option<(String, Secret)> {
+        let (user, password, own) = match &self.params.target {
+            TargetEntry::RdsInstance(t) => (&t.admin_user, &t.admin_password, &t.password),
+            TargetEntry::Postgres(t) => (&t.admin_user, &t.admin_password, &t.password),
+        };
+        user.clone().map(|user| (user, password.as_ref().unwrap_or(own).clone()))
+    }
+
+    pub fn undo_sessions(&self) -> Result<UndoAction, String> {
+        let server = self.server().map_err(|error| error.to_string())?;
+        Ok(UndoAction::EndSessions {
+            server: server.reference().clone(),
+            application_name: session_prefix(&self.params),
+        })
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn unknown(what: &str) -> StepError {
+    StepError::Failed(format!("{what} is not known: an earlier step did not find it"))
+}

@@ -1,0 +1,165 @@
+//! What must hold after a failover.
+
+use lifeboat_engine::{Check, objective_checks};
+use lifeboat_model::{DrillRecord, Finding, Judgement, Measured, Proof, Stream};
+use lifeboat_targets::postgres::ServerWitness;
+use lifeboat_targets::rds::{EventView, InstanceView};
+use serde::de::DeserializeOwned;
+
+/// All checks of the drill.
+pub fn checks() -> Vec<Check> {
+    let mut checks = objective_checks().to_vec();
+    checks.extend([
+        Check { name: "zone is the former standby's", judge: zone_moved },
+        Check { name: "another server answers", judge: server_changed },
+        Check { name: "the endpoint takes writes", judge: takes_writes },
+        Check { name: "ledger holds only what was written", judge: ledger_reconciles },
+        Check { name: "the instance is the same", judge: same_instance },
+        Check { name: "multi-AZ is whole again", judge: multi_az_whole },
+    ]);
+    checks
+}
+
+fn seen<T: DeserializeOwned>(record: &DrillRecord, name: &str) -> Option<T> {
+    record.observations.get(name).and_then(|value| serde_json::from_value(value.clone()).ok())
+}
+
+fn zone_moved(record: &DrillRecord) -> Finding {
+    let Some(before) = seen::<InstanceView>(record, "instance-before") else {
+        return Finding::new(Judgement::Inconclusive, "the instance was not seen before the fault");
+    };
+    let Some(after) = seen::<InstanceView>(record, "instance-after") else {
+        return Finding::new(
+            Judgement::Invalid,
+            "the instance was not seen after the fault: no proof of a failover",
+        );
+    };
+    let word = |zone: &Option<String>| zone.clone().unwrap_or_else(|| "unknown".into());
+    let proof =
+        Proof { what: "availability zone".into(), before: word(&before.zone), after: word(&after.zone) };
+    let events: Vec<EventView> = seen(record, "events").unwrap_or_default();
+    let abandoned = events.iter().find(|event| event.is_abandoned_failover());
+    let moved = after.zone.is_some() && after.zone == before.secondary_zone && after.zone != before.zone;
+    let (judgement, message) = match (moved, abandoned) {
+        (true, _) => (Judgement::Passed, format!("the zone went from {} to {}", proof.before, proof.after)),
+        (false, Some(event)) => (
+            Judgement::Invalid,
+            format!("no failover: the control plane accepted it and says \"{}\"", event.message),
+        ),
+        (false, None) if after.zone == before.zone => (
+            Judgement::Invalid,
+            format!(
+                "no failover is proved: the zone is still {}; simulated or ignored, not evidence",
+                proof.before
+            ),
+        ),
+        (false, None) => (
+            Judgement::Invalid,
+            format!("the zone is {}, and the standby was in {}", proof.after, word(&before.secondary_zone)),
+        ),
+    };
+    Finding::new(judgement, message).with_proof(proof)
+}
+
+fn server_changed(record: &DrillRecord) -> Finding {
+    let Some(before) = seen::<ServerWitness>(record, "server-before") else {
+        return Finding::new(Judgement::Inconclusive, "the server was not asked before the fault");
+    };
+    let Some(after) = seen::<ServerWitness>(record, "server-after") else {
+        let why =
+            seen::<String>(record, "server-after-error").unwrap_or_else(|| "the drill ended before".into());
+        return Finding::new(
+            Judgement::Invalid,
+            format!("which server answers now could not be asked: {why}"),
+        );
+    };
+    let proof = Proof {
+        what: "server behind the endpoint".into(),
+        before: before.to_string(),
+        after: after.to_string(),
+    };
+    let (judgement, message) = if before == after {
+        (
+            Judgement::Invalid,
+            format!(
+                "no failover is proved: the same server answers, {before}; simulated or ignored, not evidence"
+            ),
+        )
+    } else if after.in_recovery {
+        (Judgement::Failed, format!("the server that answers is in recovery: {after}"))
+    } else {
+        (Judgement::Passed, format!("{after} answers in place of {before}"))
+    };
+    Finding::new(judgement, message).with_proof(proof)
+}
+
+fn takes_writes(record: &DrillRecord) -> Finding {
+    let lane = |stream: Stream| record.lanes.iter().find(|lane| lane.stream == stream);
+    let (lane, what) = match (lane(Stream::Write), lane(Stream::Read)) {
+        (Some(lane), _) => (lane, "write"),
+        (None, Some(lane)) => (lane, "query"),
+        (None, None) => return Finding::new(Judgement::Inconclusive, "nothing was written or read"),
+    };
+    match lane.spans.last() {
+        Some(last) if last.ok => Finding::new(Judgement::Passed, format!("the last {what} was acknowledged")),
+        Some(last) => {
+            let error = last.error.clone().unwrap_or_else(|| "no error text".into());
+            let meaning = if error.starts_with("25006") {
+                "the endpoint reaches a server that takes no writes, as an old writer or a reader does"
+            } else {
+                "no server serves the endpoint"
+            };
+            let text = format!(
+                "{meaning}: the last {} attempts failed, from {:.3} s on, with: {error}",
+                last.attempts, last.from_s
+            );
+            Finding::new(Judgement::Failed, text)
+        }
+        None => Finding::new(Judgement::Inconclusive, "nothing was written or read"),
+    }
+}
+
+fn ledger_reconciles(record: &DrillRecord) -> Finding {
+    match &record.measurements.rpo {
+        Measured::Not { not_measured } if record.streams.contains_key(Stream::Write.name()) => {
+            Finding::new(Judgement::Inconclusive, format!("not read back: {not_measured}"))
+        }
+        Measured::Not { .. } => Finding::new(Judgement::Unasked, "nothing was written"),
+        Measured::Value(rpo) if rpo.unexpected + rpo.duplicated == 0 => Finding::new(
+            Judgement::Passed,
+            format!(
+                "{} rows recovered that were not acknowledged, none unexpected, none twice",
+                rpo.recovered
+            ),
+        ),
+        Measured::Value(rpo) => Finding::new(
+            Judgement::Failed,
+            format!("{} rows that nobody wrote and {} rows twice", rpo.unexpected, rpo.duplicated),
+        ),
+    }
+}
+
+fn same_instance(record: &DrillRecord) -> Finding {
+    let before = seen::<InstanceView>(record, "instance-before").map(|instance| instance.resource_id);
+    let after = seen::<InstanceView>(record, "instance-after").map(|instance| instance.resource_id);
+    match (before, after) {
+        (Some(before), Some(after)) if before == after => {
+            Finding::new(Judgement::Passed, format!("resource id {after} before and after"))
+        }
+        (Some(before), Some(after)) => Finding::new(
+            Judgement::Invalid,
+            format!("the name stands for another instance now: resource id {before} became {after}"),
+        ),
+        _ => Finding::new(Judgement::Inconclusive, "the instance was not seen before and after"),
+    }
+}
+
+fn multi_az_whole(record: &DrillRecord) -> Finding {
+    match seen::<String>(record, "multi-az").as_deref() {
+        Some("whole") => {
+            Finding::new(Judgement::Passed, "available, Multi-AZ, with a standby in another zone")
+        }
+        Some(why) => Finding::new(Judgement::Failed, format!("Multi-AZ did not come back: {why}")),
+        None => Finding::new(Judgement::Inconclusive, "the drill ended before Multi-AZ was looked at again"),
+    }
+}

@@ -1,0 +1,128 @@
+//! The fault call, and the wait until clients are served again.
+
+use std::time::Duration;
+
+use lifeboat_engine::{Context, StepError, wait_for};
+use lifeboat_model::{Elapsed, outages};
+use lifeboat_targets::rds::{EventView, Rds};
+use lifeboat_targets::{AwsError, Effect};
+use time::OffsetDateTime;
+
+use super::state::Shared;
+use crate::streams;
+
+/// How often the fault call is made before the drill gives up.
+const CALLS: u32 = 4;
+
+pub async fn force_failover(s: Shared, context: Context) -> Result<(), StepError> {
+    let rds = s.rds().await;
+    let id = &s.target.identifier;
+    let asked_at = OffsetDateTime::now_utc();
+    s.set_asked_at(context.now());
+    context.mark("fault-requested");
+    for call in 1..=CALLS {
+        let error = match rds.force_failover(id).await {
+            Ok(()) => {
+                context.mark("fault-answered");
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        let last = call == CALLS;
+        match (error.effect, error.is_passing()) {
+            (Effect::None, true) if !last => {
+                rds.aws().count_retry(&error);
+                settle(Duration::from_millis(200) * call).await;
+            }
+            (Effect::None, _) => return Err(StepError::Failed(format!("the failover was refused: {error}"))),
+            (Effect::Perhaps, _) => {
+                // Without an answer, the state says whether it is under way; only if not may it be asked for again.
+                if took_effect(&s, &context, &rds, asked_at).await {
+                    rds.aws().count_retry(&error);
+                    context.mark("fault-seen-without-answer");
+                    return Ok(());
+                }
+                if last {
+                    return Err(StepError::Indeterminate(format!("the failover was not answered: {error}")));
+                }
+                rds.aws().count_retry(&error);
+            }
+        }
+    }
+    Err(StepError::Indeterminate("the failover was not answered".into()))
+}
+
+/// A pause between two calls, as AWS asks for after a throttle.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a throttled caller has to wait, there is no condition to wait for"
+)]
+async fn settle(pause: Duration) {
+    tokio::time::sleep(pause).await;
+}
+
+/// Whether the failover shows within the time in which it has to: in clients' failures, the status, the zone or events.
+async fn took_effect(s: &Shared, context: &Context, rds: &Rds, asked_at: OffsetDateTime) -> bool {
+    let Ok(before) = s.before() else { return false };
+    let asked = context.now();
+    let leading = streams::leading(s.table().is_some());
+    let shown =
+        wait_for("the failover to show", Duration::from_millis(100), s.options.notice(&s.params), || async {
+            if context.probes().seen(leading, asked).iter().any(|a| !a.ok()) {
+                return Ok(());
+            }
+            let now = rds.describe(&before.identifier).await?;
+            if now.status != "available" || now.zone != before.zone {
+                return Ok(());
+            }
+            let events = rds.events(&before.identifier, asked_at).await?;
+            if events.iter().any(|event| is_failover(event, asked_at)) {
+                return Ok(());
+            }
+            Err(Unseen::Nothing(now.status))
+        });
+    shown.await.is_ok()
+}
+
+fn is_failover(event: &EventView, since: OffsetDateTime) -> bool {
+    event.at >= since - Duration::from_secs(1) && event.message.to_lowercase().contains("failover")
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Unseen {
+    #[error("status `{0}` and no event")]
+    Nothing(String),
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+}
+
+/// Waits until the leading stream has failed and is back for good, or until the fault had time enough to show and did
+/// not. Ends as done in every case: what came of it is in the ledger, and the checks judge that.
+pub async fn await_recovery(s: Shared, context: Context) -> Result<(), StepError> {
+    let leading = streams::leading(s.table().is_some());
+    let (stable_for, notice) = (s.options.stable_for(), s.options.notice(&s.params));
+    let fault = s.asked_at();
+    context.observe("stable-for-s", stable_for.as_secs_f64());
+    // What was acknowledged before the fault is needed as well.
+    let some_before = Elapsed(fault.0.saturating_sub(5_000_000));
+    let waited =
+        wait_for("the recovery", Duration::from_millis(20), s.options.give_up(&s.params), || async {
+            let now = context.now();
+            let seen = context.probes().seen(leading, some_before);
+            let outages = outages(&seen, fault, stable_for, now);
+            match outages.last() {
+                Some(last) if last.failures > 0 => match last.recovered {
+                    Some(_) => Ok("recovered"),
+                    None => Err("an outage without an end".to_owned()),
+                },
+                _ if now.since(fault) >= notice => Ok("no outage was seen"),
+                _ => Err("no outage yet".to_owned()),
+            }
+        })
+        .await;
+    match waited {
+        Ok(seen) => context.observe("recovery", seen),
+        Err(error) => context.observe("recovery", error.to_string()),
+    }
+    Ok(())
+}

@@ -1,0 +1,16 @@
+//! The list of drills. A new drill is a file beside this one and a line here.
+
+use lifeboat_engine::Drill;
+
+use crate::connection_exhaustion::ConnectionExhaustion;
+use crate::rds_failover::RdsFailover;
+
+/// Every drill.
+pub fn catalogue() -> &'static [&'static dyn Drill] {
+    &[&RdsFailover, &ConnectionExhaustion]
+}
+
+/// The drill of that name.
+pub fn find(name: &str) -> Option<&'static dyn Drill> {
+    catalogue().iter().copied().find(|drill| drill.name() == name)
+}
