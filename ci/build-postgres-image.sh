@@ -80,30 +80,33 @@ step() {
     return 1
 }
 
-# apt itself says which mirror it uses for this release, whichever of its file formats the machine has.
+# apt itself says which mirror it uses for this release, whichever of its file formats the machine has. It knows only
+# after its lists were read once.
 find_mirror() {
     local source
     # shellcheck disable=SC2016 # apt fills these in, not the shell
     read -r mirror source < <(
         apt-get indextargets --format '$(RELEASE) $(CODENAME) $(COMPONENT) $(REPO_URI) $(SOURCESENTRY)' 'Identifier: Packages' |
             awk -v release="$release" '($1 == release || $2 == release) && $3 == "main" { print $4, $5; exit }'
-    ) || missing "apt's sources name no mirror with the main component of $release: add one to build the image"
-    # A mirror list: debootstrap takes one address, the first will do.
+    ) || return 1
+    # A list of mirrors: debootstrap takes one address, the first will do.
     if [[ $mirror == mirror+file:* ]]; then
         local list=${mirror#mirror+file:}
-        list=/$(sed 's,^/*,,; s,/$,,' <<<"$list")
-        mirror=$(awk '!/^#/ && NF { print $1; exit }' "$list")
+        mirror=$(awk '!/^#/ && NF { print $1; exit }' "/$(sed 's,^/*,,; s,/$,,' <<<"$list")")
     fi
-    # The entry's own words about trust.
-    local file=${source%:*} separator='\n' entry
+    find_trust "${source%:*}"
+}
+
+# What the source's entry in FILE says about trust; debootstrap's own keyring serves where it says nothing.
+find_trust() {
+    local file=$1 separator='\n' entry keyring
     [[ $file != *.sources ]] || separator=
     entry=$(awk -v RS="$separator" -v mirror="${mirror%/}" -v release="$release" \
-        '!/^#?[[:space:]]*$/ && index($0, mirror) && index($0, release)' "$file" 2>/dev/null || true)
+        'index($0, mirror) && index($0, release)' "$file")
     trust=()
-    local keyring
     keyring=$(grep -iEo 'signed-by[=:][[:space:]]*/[^] ]+\.(gpg|pgp)' <<<"$entry" | head -n 1 | grep -o '/.*' || true)
     [[ ! -s $keyring ]] || trust=("--keyring=$keyring")
-    if grep -iEq 'trusted[=:][[:space:]]*yes' <<<"$entry"; then
+    if grep -iEq '^[^#]*trusted[=:][[:space:]]*yes' <<<"$entry"; then
         trust=(--no-check-gpg)
     fi
 }
@@ -200,7 +203,10 @@ import_root() {
     docker rm --volumes "$container"
 }
 
-find_mirror
+if ! find_mirror; then
+    step "refresh the package lists" apt-get update
+    find_mirror || missing "apt's sources name no mirror with the main component of $release: add one to build the image"
+fi
 write_wgetrc >"$work/wgetrc"
 export WGETRC=$work/wgetrc
 old=$(docker image inspect --format '{{.Id}}' "$postgres_image" 2>/dev/null || true)

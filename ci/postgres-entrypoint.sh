@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Entry point of the image that build-postgres-image.sh makes. It takes the arguments, variables and folders that the
-# official postgres image takes, so that what runs one runs the other. Not supported: the *_FILE variables and
-# POSTGRES_INITDB_WALDIR.
+# official postgres image takes, so that what runs one runs the other. Not supported: the *_FILE variables,
+# POSTGRES_INITDB_WALDIR, and a user without an entry in /etc/passwd.
 set -euo pipefail
 
 say() { printf 'entry point: %s\n' "$*"; }
