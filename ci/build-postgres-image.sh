@@ -89,12 +89,12 @@ find_mirror() {
         apt-get indextargets --format '$(RELEASE) $(CODENAME) $(COMPONENT) $(REPO_URI) $(SOURCESENTRY)' 'Identifier: Packages' |
             awk -v release="$release" '($1 == release || $2 == release) && $3 == "main" { print $4, $5; exit }'
     ) || return 1
+    find_trust "${source%:*}"
     # A list of mirrors: debootstrap takes one address, the first will do.
     if [[ $mirror == mirror+file:* ]]; then
         local list=${mirror#mirror+file:}
         mirror=$(awk '!/^#/ && NF { print $1; exit }' "/$(sed 's,^/*,,; s,/$,,' <<<"$list")")
     fi
-    find_trust "${source%:*}"
 }
 
 # What the source's entry in FILE says about trust; debootstrap's own keyring serves where it says nothing.
