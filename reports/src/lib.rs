@@ -1,1 +1,12 @@
-//! From a run's record to JUnit and to text.
+//! From a run's record to what people and CI servers read. Every function here needs the record alone and returns bytes
+//! or text; none looks at a file or knows the engine.
+
+mod junit;
+mod summary;
+mod text;
+mod verdict;
+
+pub use junit::junit;
+pub use summary::summary;
+pub use text::{clean_line, clean_xml};
+pub use verdict::{VerdictDocument, verdict};

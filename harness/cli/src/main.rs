@@ -1,3 +1,63 @@
-//! The `lifeboat` command.
+//! The `lifeboat` command: disaster-recovery drills on databases.
+//!
+//! Results go to stdout, messages to stderr. The exit codes are those of [`lifeboat_model::ExitCode`].
 
-fn main() {}
+mod args;
+mod embedded;
+mod failure;
+mod judge_cmd;
+mod list_cmd;
+mod plan_cmd;
+mod prepare;
+mod progress;
+mod run_cmd;
+mod sandbox_cmd;
+mod signals;
+mod undo_cmd;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Args, Command, SandboxCommand};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_env("LIFEBOAT_LOG"))
+        .with_writer(std::io::stderr)
+        .init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("lifeboat: cannot start its runtime: {error}");
+            return lifeboat_model::ExitCode::Internal.code();
+        }
+    };
+    let done = runtime.block_on(async {
+        match args.command {
+            Command::Run(args) => run_cmd::run(args).await,
+            Command::Plan(args) => plan_cmd::plan(args).await,
+            Command::List => Ok(list_cmd::list()),
+            Command::Judge(args) => judge_cmd::judge(&args),
+            Command::Undo(args) => undo_cmd::undo(&args).await,
+            Command::Sandbox(SandboxCommand::Up(args)) => sandbox_cmd::up(args).await,
+        }
+    });
+    done.unwrap_or_else(|failure| {
+        eprintln!("lifeboat: {failure}");
+        failure.code
+    })
+    .code()
+}
+
+/// The process's exit code.
+trait Code {
+    fn code(self) -> ExitCode;
+}
+
+impl Code for lifeboat_model::ExitCode {
+    fn code(self) -> ExitCode {
+        ExitCode::from(u8::from(self))
+    }
+}

@@ -17,7 +17,7 @@ use crate::Clock;
 
 /// Why a line is not in the journal.
 #[derive(Debug, Clone, Error)]
-#[error("cannot write the journal {path}: {cause}; nothing more is done without it")]
+#[error("cannot use the journal {path}: {cause}; nothing is done without it")]
 pub struct JournalError {
     path: String,
     cause: String,
@@ -42,12 +42,15 @@ pub struct Journal {
 impl Journal {
     /// Opens a journal for appending; `next` is the number of its next line.
     ///
+    /// It is locked against a second writer as long as this process lives.
+    ///
     /// # Errors
-    /// If the file cannot be opened.
+    /// If the file cannot be opened, or somebody writes it.
     pub fn open(path: &Path, clock: Clock, next: u64) -> Result<Self, JournalError> {
         let name = path.display().to_string();
         let error = |cause: std::io::Error| JournalError { path: name.clone(), cause: cause.to_string() };
         let file = OpenOptions::new().append(true).create(true).open(path).map_err(error)?;
+        lock(&file, &name)?;
         let (orders, queue) = mpsc::channel();
         let (watchers, _) = broadcast::channel(4096);
         let (path, tell) = (name.clone(), watchers.clone());
@@ -56,6 +59,18 @@ impl Journal {
             .spawn(move || write_all(file, &queue, next, &path, &tell))
             .map_err(error)?;
         Ok(Self { orders, clock, path: name, watchers })
+    }
+
+    /// Makes sure that nobody writes a journal, for as long as the returned file is kept.
+    ///
+    /// # Errors
+    /// If its run goes on.
+    pub fn claim(path: &Path) -> Result<File, JournalError> {
+        let name = path.display().to_string();
+        let file = File::open(path)
+            .map_err(|cause| JournalError { path: name.clone(), cause: cause.to_string() })?;
+        lock(&file, &name)?;
+        Ok(file)
     }
 
     /// Writes a line and waits until it is on disk.
@@ -85,6 +100,17 @@ impl Journal {
         // A writer that is gone has dropped the receiver of `durable` as well, which `write` reports.
         let _ = self.orders.send(order);
     }
+}
+
+fn lock(file: &File, name: &str) -> Result<(), JournalError> {
+    let cause = match file.try_lock() {
+        Ok(()) => return Ok(()),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            "another lifeboat is writing it: its run goes on".to_owned()
+        }
+        Err(std::fs::TryLockError::Error(error)) => error.to_string(),
+    };
+    Err(JournalError { path: name.into(), cause })
 }
 
 fn write_all(

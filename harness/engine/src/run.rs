@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use lifeboat_model::{EventKind, PendingUndo, StepEnd, UndoAction, UndoEnd};
+use lifeboat_model::{EventKind, PendingUndo, Phase, StepEnd, UndoAction, UndoEnd};
 use tokio_util::sync::CancellationToken;
 
 use crate::step::Undo;
@@ -58,14 +58,7 @@ pub async fn run_drill(drill: &dyn Drill, params: &Params, services: &Services) 
         // The caller planned every drill before the run began, with the same parameters.
         Err(error) => vec![refusal(error.to_string())],
     };
-    let context = Context {
-        drill: name.clone(),
-        clock: services.clock,
-        journal: services.journal.clone(),
-        ledger: services.ledger.clone(),
-        probes: Probes::new(&name, services.clock, services.ledger.clone()),
-        cancel: services.cancel.child_token(),
-    };
+    let context = context(&name, services);
     let mut undos = Vec::new();
     let (mut through, mut written) = (true, Ok(()));
     for step in steps {
@@ -84,6 +77,46 @@ pub async fn run_drill(drill: &dyn Drill, params: &Params, services: &Services) 
     let unwound = unwind(&undos, &services.journal, services.interpreter.as_ref()).await;
     let ended = services.journal.write(EventKind::DrillEnded { drill: name, through }).await;
     written.and(unwound).and(ended)
+}
+
+/// Runs only the guards that need no undo, one after the other up to the first that refuses.
+///
+/// # Errors
+/// If the journal cannot be written.
+pub async fn check_guards(
+    drill: &dyn Drill,
+    params: &Params,
+    services: &Services,
+) -> Result<Vec<(&'static str, Result<(), StepError>)>, JournalError> {
+    let steps = match drill.plan(params) {
+        Ok(plan) => plan.into_steps(),
+        Err(error) => vec![refusal(error.to_string())],
+    };
+    let context = context(&params.drill, services);
+    let mut found = Vec::new();
+    for step in
+        steps.into_iter().filter(|step| step.phase == Phase::Guard && matches!(step.undo, Undo::None { .. }))
+    {
+        let result = act(step.act, step.limit, &context, services).await;
+        let refused = result.is_err();
+        found.push((step.id, result));
+        if refused {
+            break;
+        }
+    }
+    context.probes.stop().await;
+    Ok(found)
+}
+
+fn context(drill: &str, services: &Services) -> Context {
+    Context {
+        drill: drill.to_owned(),
+        clock: services.clock,
+        journal: services.journal.clone(),
+        ledger: services.ledger.clone(),
+        probes: Probes::new(drill, services.clock, services.ledger.clone()),
+        cancel: services.cancel.child_token(),
+    }
 }
 
 fn refusal(why: String) -> Step {

@@ -44,3 +44,23 @@ impl From<ExitCode> for u8 {
         code as u8
     }
 }
+
+impl TryFrom<u8> for ExitCode {
+    type Error = String;
+
+    fn try_from(code: u8) -> Result<Self, String> {
+        let all = [
+            Self::Met,
+            Self::Internal,
+            Self::Usage,
+            Self::NothingRan,
+            Self::Missed,
+            Self::NotProved,
+            Self::Residue,
+            Self::Interrupted,
+        ];
+        all.into_iter()
+            .find(|known| u8::from(*known) == code)
+            .ok_or_else(|| format!("{code} is no exit code of lifeboat"))
+    }
+}

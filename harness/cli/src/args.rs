@@ -1,0 +1,140 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Disaster-recovery drills on databases: they measure RTO and RPO as clients see them, prove the data, and clean up.
+#[derive(Debug, Parser)]
+#[command(name = "lifeboat", version, arg_required_else_help = true)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the drills of a plan and write record, verdict and JUnit report
+    Run(RunArgs),
+    /// Show what a run would do, step by step, with the undo of each; touches nothing
+    Plan(PlanArgs),
+    /// Show the catalogue of drills, with what each one needs and proves
+    List,
+    /// Make the record and the verdict of a run again from its plan, journal and ledger
+    Judge(DirArgs),
+    /// Finish what an interrupted run left undone, from its journal
+    Undo(DirArgs),
+    /// The local sandbox: the AWS API over real PostgreSQL servers
+    #[command(subcommand)]
+    Sandbox(SandboxCommand),
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct RunArgs {
+    /// The plan file
+    pub plan: PathBuf,
+    /// Only the drill of this name; may be given more than once
+    #[arg(long = "drill", value_name = "NAME")]
+    pub drills: Vec<String>,
+    /// The folder for the run's files; it must be empty or new [default: lifeboat-runs/<run-id>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub sandbox: SandboxOptions,
+    /// Releases a target for drills: the identifier of an instance, or HOST:PORT of a plain server
+    #[arg(long = "confirm", value_name = "ID")]
+    pub confirmed: Vec<String>,
+    /// Events on stdout, one JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    /// No progress and no summary
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct PlanArgs {
+    /// The plan file
+    pub plan: PathBuf,
+    /// Only the drill of this name; may be given more than once
+    #[arg(long = "drill", value_name = "NAME")]
+    pub drills: Vec<String>,
+    /// Also make the read-only calls of the guards
+    #[arg(long)]
+    pub check: bool,
+    /// Releases a target for drills, as in `run`
+    #[arg(long = "confirm", value_name = "ID")]
+    pub confirmed: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct DirArgs {
+    /// The run's folder
+    pub dir: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SandboxCommand {
+    /// Start a sandbox that runs until it is stopped; prints `export NAME=value` lines once it is ready
+    Up(UpArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct UpArgs {
+    /// The port of its endpoint [default: a free one]
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    pub port: u16,
+    /// What is in it: a TOML file with instances, servers and data
+    #[arg(long, value_name = "FILE")]
+    pub seed: Option<PathBuf>,
+    #[command(flatten)]
+    pub options: SandboxOptions,
+    /// Ends when its standard input does, however that came about
+    #[arg(long, hide = true)]
+    pub until_stdin_closes: bool,
+}
+
+#[derive(Debug, Clone, Copy, ClapArgs)]
+pub struct SandboxOptions {
+    /// What the sandbox's servers run as
+    #[arg(long, value_enum, default_value_t = RuntimeArg::Auto)]
+    pub runtime: RuntimeArg,
+    /// The sandbox's delays: as quick as PostgreSQL allows, or as seen on AWS
+    #[arg(long, value_enum, default_value_t = ProfileArg::Fast)]
+    pub profile: ProfileArg,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RuntimeArg {
+    /// Docker where it can be had, else installed PostgreSQL
+    Auto,
+    /// Containers
+    Docker,
+    /// Processes of the installed PostgreSQL
+    Native,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProfileArg {
+    Fast,
+    Aws,
+}
+
+impl RuntimeArg {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Docker => "docker",
+            Self::Native => "native",
+        }
+    }
+}
+
+impl ProfileArg {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fast => "fast",
+            Self::Aws => "aws",
+        }
+    }
+}

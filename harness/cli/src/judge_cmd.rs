@@ -1,0 +1,53 @@
+//! `lifeboat judge`.
+
+use lifeboat_engine::{RunFiles, judge_dir};
+use lifeboat_model::ExitCode;
+
+use crate::args::DirArgs;
+use crate::failure::Failure;
+use crate::run_cmd::write_reports;
+
+/// Makes and judges the record again. With a record there, the two must be the same; without one, as after a kill, it is
+/// written.
+pub fn judge(args: &DirArgs) -> Result<ExitCode, Failure> {
+    let files = RunFiles::of(&args.dir);
+    let record = judge_dir(&files, &lifeboat_drills::find).map_err(Failure::usage)?;
+    print!("{}", lifeboat_reports::summary(&record));
+    if !files.path("record.json").exists() {
+        write_reports(&files, &record)?;
+        println!("record.json was not there and has been written");
+        return ExitCode::try_from(record.exit_code).map_err(Failure::internal);
+    }
+    let kept: serde_json::Value = files.read_json("record.json").map_err(Failure::internal)?;
+    let made = serde_json::to_value(&record).map_err(Failure::internal)?;
+    // Through text, as the kept one went: a number may read back as its nearest neighbour.
+    let made: serde_json::Value = serde_json::from_str(&made.to_string()).map_err(Failure::internal)?;
+    if let Some(place) = first_difference("", &kept, &made) {
+        return Err(Failure::internal(format!(
+            "record.json is not what plan, journal and ledger say: they differ at {place}; a file was changed, or another \
+             version judged"
+        )));
+    }
+    println!("the same as record.json");
+    ExitCode::try_from(record.exit_code).map_err(Failure::internal)
+}
+
+/// Where two JSON values first differ.
+fn first_difference(path: &str, left: &serde_json::Value, right: &serde_json::Value) -> Option<String> {
+    use serde_json::Value::{Array, Object};
+    match (left, right) {
+        (Object(left), Object(right)) => {
+            let keys: std::collections::BTreeSet<&String> = left.keys().chain(right.keys()).collect();
+            keys.into_iter().find_map(|key| match (left.get(key), right.get(key)) {
+                (Some(left), Some(right)) => first_difference(&format!("{path}/{key}"), left, right),
+                _ => Some(format!("{path}/{key}")),
+            })
+        }
+        (Array(left), Array(right)) if left.len() == right.len() => left
+            .iter()
+            .zip(right)
+            .enumerate()
+            .find_map(|(index, (left, right))| first_difference(&format!("{path}/{index}"), left, right)),
+        _ => (left != right).then(|| if path.is_empty() { "/".into() } else { path.to_owned() }),
+    }
+}

@@ -1,0 +1,224 @@
+//! From a plan file to drills that are ready to run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use lifeboat_engine::{Drill, Params, ProbeSettings};
+use lifeboat_model::{
+    DrillEntry, Environment, EnvironmentRecord, PlanDocument, PlanFile, Provider, Secret, TargetEntry,
+};
+use lifeboat_targets::{Aws, is_loopback};
+use sha2::{Digest as _, Sha256};
+
+use crate::args::ProfileArg;
+use crate::failure::Failure;
+
+/// A plan file as it was read.
+pub struct Source {
+    path: PathBuf,
+    raw: toml::Table,
+    sha256: String,
+    variables: BTreeSet<String>,
+}
+
+impl Source {
+    /// Reads a plan file.
+    pub fn read(path: &Path) -> Result<Self, Failure> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Failure::usage(format!("cannot read the plan {}: {error}", path.display())))?;
+        let wrong = |error| Failure::usage(format!("{}: {error}", path.display()));
+        let raw = PlanFile::raw(&text).map_err(wrong)?;
+        let variables = PlanFile::variables(&raw).map_err(wrong)?;
+        let sha256 = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { path: path.into(), raw, sha256, variables })
+    }
+
+    /// The environment alone, which may have to be started before the rest can be read.
+    pub fn environment(&self, variables: &BTreeMap<String, String>) -> Result<Environment, Failure> {
+        PlanFile::environment(&self.raw, &|name| value_of(name, variables)).map_err(|error| self.wrong(error))
+    }
+
+    /// The whole plan.
+    pub fn resolve(&self, variables: &BTreeMap<String, String>) -> Result<PlanFile, Failure> {
+        PlanFile::resolve(&self.raw, &|name| value_of(name, variables)).map_err(|error| self.wrong(error))
+    }
+
+    /// The whole plan for printing: a variable without a value stays as it is written.
+    pub fn resolve_for_print(&self) -> Result<PlanFile, Failure> {
+        let none = BTreeMap::new();
+        let lookup = |name: &str| Some(value_of(name, &none).unwrap_or_else(|| format!("${{{name}}}")));
+        PlanFile::resolve(&self.raw, &lookup).map_err(|error| self.wrong(error))
+    }
+
+    /// `plan.json`: the plan as it was written.
+    pub fn document(&self) -> PlanDocument {
+        PlanDocument {
+            schema: PlanDocument::SCHEMA.into(),
+            source: self.path.display().to_string(),
+            sha256: self.sha256.clone(),
+            variables: self.variables.iter().cloned().collect(),
+            plan: self.raw.clone(),
+        }
+    }
+
+    /// A path of the plan, relative to its file.
+    pub fn beside(&self, path: &str) -> PathBuf {
+        self.path.parent().unwrap_or(Path::new(".")).join(path)
+    }
+
+    fn wrong(&self, error: impl std::fmt::Display) -> Failure {
+        Failure::usage(format!("{}: {error}", self.path.display()))
+    }
+}
+
+fn value_of(name: &str, variables: &BTreeMap<String, String>) -> Option<String> {
+    variables.get(name).cloned().or_else(|| std::env::var(name).ok())
+}
+
+/// A drill with what it is to run with.
+pub struct Ready {
+    pub drill: &'static dyn Drill,
+    pub params: Params,
+}
+
+/// Who asks, and for what.
+pub struct Caller<'a> {
+    pub run_id: &'a str,
+    pub only: &'a [String],
+    pub confirmed: &'a [String],
+    pub own_sandbox: bool,
+    pub profile: ProfileArg,
+}
+
+/// The drills of a plan that were asked for, each planned once so that what is wrong shows before anything runs.
+pub fn drills(plan: &PlanFile, caller: &Caller<'_>) -> Result<Vec<Ready>, Failure> {
+    for name in caller.only {
+        if !plan.drills.iter().any(|drill| drill.name == *name) {
+            let known: Vec<&str> = plan.drills.iter().map(|drill| drill.name.as_str()).collect();
+            return Err(Failure::usage(format!(
+                "the plan has no drill `{name}`; it has: {}",
+                known.join(", ")
+            )));
+        }
+    }
+    let wanted =
+        plan.drills.iter().filter(|entry| caller.only.is_empty() || caller.only.contains(&entry.name));
+    wanted.map(|entry| ready(plan, entry, caller)).collect()
+}
+
+fn ready(plan: &PlanFile, entry: &DrillEntry, caller: &Caller<'_>) -> Result<Ready, Failure> {
+    let drill = lifeboat_drills::find(&entry.scenario).ok_or_else(|| {
+        let known: Vec<&str> = lifeboat_drills::catalogue().iter().map(|drill| drill.name()).collect();
+        Failure::usage(format!(
+            "drill `{}`: there is no scenario `{}`; there are: {}",
+            entry.name,
+            entry.scenario,
+            known.join(", ")
+        ))
+    })?;
+    let params = Params {
+        run_id: caller.run_id.into(),
+        drill: entry.name.clone(),
+        target_name: entry.target.clone(),
+        // Checked when the plan was read.
+        target: plan.targets.get(&entry.target).cloned().ok_or_else(|| {
+            Failure::usage(format!("drill `{}`: there is no target `{}`", entry.name, entry.target))
+        })?,
+        environment: plan.environment.clone(),
+        rto: entry.rto.map(|text| text.0),
+        rpo: entry.rpo.map(|text| text.0),
+        options: entry.options.clone(),
+        probe: probe_settings(plan.environment.provider, caller.profile),
+        confirmed: caller.confirmed.iter().cloned().collect(),
+        own_sandbox: caller.own_sandbox,
+    };
+    drill.plan(&params).map_err(Failure::usage)?;
+    Ok(Ready { drill, params })
+}
+
+/// The sandbox is on this machine and quick; AWS takes minutes and counts calls.
+fn probe_settings(provider: Provider, profile: ProfileArg) -> ProbeSettings {
+    let ms = Duration::from_millis;
+    if provider == Provider::Sandbox && profile == ProfileArg::Fast {
+        ProbeSettings { interval: ms(10), deadline: ms(1_000), notice: ms(3_000), api_interval: ms(100) }
+    } else {
+        ProbeSettings { interval: ms(100), deadline: ms(2_000), notice: ms(180_000), api_interval: ms(2_000) }
+    }
+}
+
+/// Every password of the plan, by target and role, for the undo actions.
+pub fn passwords(plan: &PlanFile) -> BTreeMap<(String, String), Secret> {
+    let mut found = BTreeMap::new();
+    for (name, target) in &plan.targets {
+        let (user, password) = match target {
+            TargetEntry::RdsInstance(t) => (&t.user, &t.password),
+            TargetEntry::Postgres(t) => (&t.user, &t.password),
+        };
+        found.insert((name.clone(), user.clone()), password.clone());
+    }
+    found
+}
+
+/// Gives the environment the endpoint that AWS tools would use, and refuses those that are not released.
+pub fn settle_endpoint(environment: &mut Environment) -> Result<(), Failure> {
+    if environment.endpoint.is_none() && environment.provider != Provider::Sandbox {
+        environment.endpoint = ["AWS_ENDPOINT_URL_RDS", "AWS_ENDPOINT_URL"]
+            .iter()
+            .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    }
+    let loopback = environment.endpoint.as_deref().is_some_and(is_loopback);
+    match (environment.provider, loopback, &environment.endpoint) {
+        (_, true, _) | (Provider::Sandbox, _, None) => Ok(()),
+        (Provider::Aws, false, _) => Err(Failure::usage(
+            "provider \"aws\" is not released for real endpoints yet: its interlocks are not complete; give a loopback \
+             endpoint, or use provider = \"sandbox\"",
+        )),
+        (Provider::Localstack, false, None) => Err(Failure::usage(
+            "LocalStack is not started by this version; start it and give its endpoint = \"http://127.0.0.1:4566\"",
+        )),
+        (Provider::Localstack | Provider::Sandbox, false, Some(endpoint)) => Err(Failure::usage(format!(
+            "endpoint `{endpoint}` is not on this machine, where LocalStack and the sandbox have to be"
+        ))),
+    }
+}
+
+/// Asks the control plane who calls, and refuses another account than the plan's.
+pub async fn identify(
+    environment: &Environment,
+    runtime: Option<String>,
+    targets: impl IntoIterator<Item = &TargetEntry>,
+) -> Result<(EnvironmentRecord, Option<String>), Failure> {
+    let asks = environment.endpoint.is_some()
+        && targets.into_iter().any(|target| matches!(target, TargetEntry::RdsInstance(_)));
+    let (account, operator) = if asks {
+        let caller = Aws::connect(environment).await.caller().await;
+        let (account, arn) = caller.map_err(|error| {
+            let at = environment.endpoint.as_deref().unwrap_or("AWS");
+            Failure::not_run(format!("the control plane at {at} does not answer who calls: {error}"))
+        })?;
+        (Some(account), Some(arn))
+    } else {
+        (environment.account.clone(), None)
+    };
+    if let (Some(wanted), Some(found)) = (&environment.account, &account)
+        && wanted != found
+    {
+        return Err(Failure::usage(format!(
+            "the plan is for account {wanted} and the credentials are of {found}; nothing was done"
+        )));
+    }
+    let record = EnvironmentRecord {
+        name: environment.name.clone(),
+        provider: environment.provider.name().into(),
+        region: environment.region.clone(),
+        account,
+        endpoint: environment.endpoint.clone(),
+        runtime,
+        // Whatever answers on a loopback address is not AWS.
+        simulated: environment.provider != Provider::Aws
+            || environment.endpoint.as_deref().is_some_and(is_loopback),
+        production: environment.production,
+    };
+    Ok((record, operator))
+}

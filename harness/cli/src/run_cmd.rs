@@ -1,0 +1,156 @@
+//! `lifeboat run`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use lifeboat_engine::{Clock, Journal, Ledger, RunFiles, Services, judge_dir, run_drill};
+use lifeboat_model::{EventKind, ExitCode, JOURNAL_FORMAT, Provider, RunRecord};
+use lifeboat_targets::PostgresInterpreter;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::RunArgs;
+use crate::embedded::Embedded;
+use crate::failure::Failure;
+use crate::prepare::{self, Caller, Ready, Source};
+use crate::progress::{Voice, follow};
+use crate::signals::{Signals, unwind_on_signal};
+
+/// Runs the drills of a plan.
+pub async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
+    let source = Source::read(&args.plan)?;
+    let mut environment = source.environment(&std::collections::BTreeMap::new())?;
+    prepare::settle_endpoint(&mut environment)?;
+    // What is wrong with the plan shows before a sandbox is started for it.
+    check(&source, &args)?;
+    if environment.provider != Provider::Sandbox || environment.endpoint.is_some() {
+        return drive(&args, &source, environment.endpoint, None).await;
+    }
+    let seed = environment.seed.as_deref().map(|seed| source.beside(seed));
+    let sandbox = Embedded::start(seed.as_deref(), args.sandbox).await?;
+    if !args.quiet {
+        eprintln!("lifeboat: sandbox ready: {}", sandbox.ready);
+    }
+    let endpoint = sandbox.endpoint().map(str::to_owned);
+    let done = drive(&args, &source, endpoint, Some(&sandbox)).await;
+    match (sandbox.stop().await, done) {
+        (Ok(()), done) => done,
+        (Err(left), done) => {
+            eprintln!("lifeboat: {left}");
+            done.map(|_| ExitCode::Residue)
+        }
+    }
+}
+
+/// Plans every drill once, with the values that are not known yet left open.
+fn check(source: &Source, args: &RunArgs) -> Result<(), Failure> {
+    let plan = source.resolve_for_print()?;
+    prepare::drills(&plan, &caller(args, "check", false)).map(drop)
+}
+
+fn caller<'a>(args: &'a RunArgs, run_id: &'a str, own_sandbox: bool) -> Caller<'a> {
+    Caller {
+        run_id,
+        only: &args.drills,
+        confirmed: &args.confirmed,
+        own_sandbox,
+        profile: args.sandbox.profile,
+    }
+}
+
+async fn drive(
+    args: &RunArgs,
+    source: &Source,
+    endpoint: Option<String>,
+    sandbox: Option<&Embedded>,
+) -> Result<ExitCode, Failure> {
+    let variables = sandbox.map(|sandbox| sandbox.exports.clone()).unwrap_or_default();
+    let mut plan = source.resolve(&variables)?;
+    plan.environment.endpoint = endpoint;
+    let clock = Clock::start();
+    let run_id = new_run_id(&clock);
+    let drills = prepare::drills(&plan, &caller(args, &run_id, sandbox.is_some()))?;
+    let runtime = sandbox.map(|sandbox| sandbox.runtime.clone());
+    let targets = drills.iter().map(|ready| &ready.params.target);
+    let (environment, operator) = prepare::identify(&plan.environment, runtime, targets).await?;
+
+    let dir = args.out.clone().unwrap_or_else(|| PathBuf::from("lifeboat-runs").join(&run_id));
+    let files = RunFiles::create(&dir).map_err(Failure::usage)?;
+    files.write_json("plan.json", &source.document()).map_err(Failure::internal)?;
+    let ledger = Ledger::create(&files.path("ledger.jsonl")).map_err(Failure::internal)?;
+    let journal = Journal::open(&files.path("journal.jsonl"), clock, 1).map_err(Failure::internal)?;
+    let voice = match (args.quiet, args.json) {
+        (_, true) => Voice::Json,
+        (true, false) => Voice::Quiet,
+        (false, false) => Voice::Steps,
+    };
+    let following = follow(&journal, voice);
+    let cancel = CancellationToken::new();
+    unwind_on_signal(Signals::take()?, cancel.clone(), journal.clone(), dir.clone());
+    let services = Services {
+        clock,
+        journal: journal.clone(),
+        ledger,
+        interpreter: Arc::new(PostgresInterpreter::new(prepare::passwords(&plan))),
+        cancel,
+        undos: Arc::new(AtomicU64::new(0)),
+    };
+    let started = EventKind::RunStarted {
+        format: JOURNAL_FORMAT.into(),
+        run_id,
+        tool_version: env!("CARGO_PKG_VERSION").into(),
+        environment,
+        operator,
+        pid: std::process::id(),
+    };
+    journal.write(started).await.map_err(Failure::internal)?;
+    let ran = all(&drills, &services).await;
+    let ended = journal.write(EventKind::RunEnded).await;
+    let _ = following.await;
+    services
+        .ledger
+        .finish()
+        .await
+        .map_err(|error| Failure::internal(format!("cannot write the ledger: {error}")))?;
+    ran.and(ended).map_err(Failure::internal)?;
+
+    let record = judge_dir(&files, &lifeboat_drills::find).map_err(Failure::internal)?;
+    write_reports(&files, &record)?;
+    if !args.quiet {
+        eprint!("{}", lifeboat_reports::summary(&record));
+        eprintln!("reports: {}", dir.display());
+    }
+    ExitCode::try_from(record.exit_code).map_err(Failure::internal)
+}
+
+async fn all(drills: &[Ready], services: &Services) -> Result<(), lifeboat_engine::JournalError> {
+    for ready in drills {
+        run_drill(ready.drill, &ready.params, services).await?;
+    }
+    Ok(())
+}
+
+/// Writes everything that is made of the record.
+pub fn write_reports(files: &RunFiles, record: &RunRecord) -> Result<(), Failure> {
+    let junit = lifeboat_reports::junit(record).map_err(Failure::internal)?;
+    files
+        .write_json("record.json", record)
+        .and_then(|()| files.write_json("verdict.json", &lifeboat_reports::verdict(record)))
+        .and_then(|()| files.write("junit.xml", &junit))
+        .map_err(Failure::internal)
+}
+
+/// Date, time and a random part: sorts by time, and no two are alike.
+fn new_run_id(clock: &Clock) -> String {
+    let now = clock.wall();
+    format!(
+        "{:04}{:02}{:02}-{:02}{:02}{:02}-{:06x}",
+        now.year(),
+        u8::from(now.month()),
+        now.day(),
+        now.hour(),
+        now.minute(),
+        now.second(),
+        rand::random::<u32>() & 0xff_ffff
+    )
+}

@@ -1,0 +1,73 @@
+//! `lifeboat sandbox up`.
+
+use lifeboat_model::ExitCode;
+use lifeboat_sandbox::{Config, Profile, RuntimeChoice, Sandbox, Seed};
+use tokio::io::AsyncReadExt as _;
+
+use crate::args::{ProfileArg, RuntimeArg, UpArgs};
+use crate::embedded::READY;
+use crate::failure::Failure;
+use crate::signals::Signals;
+
+/// Runs a sandbox until it is stopped.
+pub async fn up(args: UpArgs) -> Result<ExitCode, Failure> {
+    let seed = args.seed.as_deref().map(Seed::load).transpose().map_err(Failure::usage)?;
+    let mut config = Config {
+        port: args.port,
+        runtime: match args.options.runtime {
+            RuntimeArg::Auto => RuntimeChoice::Auto,
+            RuntimeArg::Docker => RuntimeChoice::Docker,
+            RuntimeArg::Native => RuntimeChoice::Native,
+        },
+        profile: match args.options.profile {
+            ProfileArg::Fast => Profile::Fast,
+            ProfileArg::Aws => Profile::Aws,
+        },
+        seed,
+        ..Config::default()
+    };
+    if let Ok(image) = std::env::var("LIFEBOAT_POSTGRES_IMAGE") {
+        config.image = image;
+    }
+    // Before the start, so that a signal in its midst does not leave half a sandbox.
+    let mut signals = Signals::take()?;
+    let until_stdin_closes = args.until_stdin_closes;
+    let stopped = async {
+        if until_stdin_closes {
+            tokio::select! {
+                _ = signals.next() => {}
+                _ = end_of_stdin() => {}
+            }
+        } else {
+            signals.next().await;
+        }
+    };
+    tokio::pin!(stopped);
+    let starting = Sandbox::start(config);
+    tokio::pin!(starting);
+    let (sandbox, stop_now) = tokio::select! {
+        started = &mut starting => (started, false),
+        () = &mut stopped => (starting.await, true),
+    };
+    let sandbox = sandbox.map_err(Failure::not_run)?;
+    if !stop_now {
+        for (name, value) in sandbox.exports() {
+            println!("export {name}='{}'", value.replace('\'', "'\\''"));
+        }
+        println!("{READY}{}: {}", sandbox.runtime(), sandbox.runtime_reason());
+        stopped.await;
+    }
+    sandbox.shutdown().await.map_err(|error| {
+        let mut failure = Failure::internal(error);
+        failure.code = ExitCode::Residue;
+        failure
+    })?;
+    Ok(ExitCode::Met)
+}
+
+/// Waits until the other end of standard input is closed, as it is when its process has ended.
+async fn end_of_stdin() {
+    let mut stdin = tokio::io::stdin();
+    let mut buffer = [0; 64];
+    while !matches!(stdin.read(&mut buffer).await, Ok(0) | Err(_)) {}
+}

@@ -1,0 +1,99 @@
+//! JUnit XML for CI servers.
+//!
+//! One suite for each drill, one testcase for each objective and check, and one for the clean-up. The time of the
+//! testcase `…/rto` is the measured RTO, and of `…/rpo` the measured span of lost writes, so that a CI server draws
+//! their trend unasked. A drill that could not run, was aborted or proves nothing is an error, never a success.
+
+use junit_report::{ReportBuilder, TestCase, TestCaseBuilder, TestSuiteBuilder};
+use lifeboat_model::{DrillRecord, Judgement, Measured, Restoration, RunRecord, Verdict};
+
+use crate::clean_xml;
+
+/// The JUnit report of a record.
+///
+/// # Errors
+/// If the XML cannot be written, which memory alone does not cause.
+pub fn junit(record: &RunRecord) -> Result<Vec<u8>, String> {
+    let mut report = ReportBuilder::new();
+    for drill in &record.drills {
+        let mut suite = TestSuiteBuilder::new(&clean_xml(&drill.name));
+        suite.set_timestamp(record.started_at);
+        for case in cases(drill) {
+            suite.add_testcase(case);
+        }
+        report.add_testsuite(suite.build());
+    }
+    let mut xml = Vec::new();
+    report.build().write_xml(&mut xml).map_err(|error| error.to_string())?;
+    Ok(xml)
+}
+
+fn cases(drill: &DrillRecord) -> Vec<TestCase> {
+    let mut cases = Vec::new();
+    if drill.verdict == Verdict::Skipped {
+        cases.push(skipped(drill, "drill", &drill.reason));
+    }
+    if matches!(drill.verdict, Verdict::Errored | Verdict::Aborted) {
+        cases.push(error(drill, "drill", drill.verdict.name(), &drill.reason));
+    }
+    for check in &drill.checks {
+        let seconds = measured(drill, &check.name);
+        let (name, message) = (check.name.as_str(), check.message.as_str());
+        cases.push(match check.outcome {
+            Judgement::Passed => {
+                finish(drill, TestCaseBuilder::success(&label(drill, name), span(seconds)), message)
+            }
+            Judgement::Failed => {
+                let message = clean_xml(message);
+                let case = TestCaseBuilder::failure(&label(drill, name), span(seconds), "missed", &message);
+                finish(drill, case, &message)
+            }
+            Judgement::Invalid => error(drill, name, "invalid", message),
+            Judgement::Inconclusive => error(drill, name, "inconclusive", message),
+            Judgement::Unasked => skipped(drill, name, message),
+        });
+    }
+    cases.push(match drill.restoration {
+        Restoration::Clean => {
+            let text = format!("{} undo actions, nothing left behind", drill.undos.len());
+            finish(drill, TestCaseBuilder::success(&label(drill, "clean-up"), span(0.0)), &text)
+        }
+        Restoration::Residue => error(drill, "clean-up", "residue", &drill.residue.join("; ")),
+    });
+    cases
+}
+
+/// The name of a testcase, unique in the file.
+fn label(drill: &DrillRecord, name: &str) -> String {
+    clean_xml(&format!("{}/{name}", drill.name))
+}
+
+fn measured(drill: &DrillRecord, check: &str) -> f64 {
+    let measurements = &drill.measurements;
+    match (check, &measurements.rto, &measurements.rpo) {
+        ("rto", Measured::Value(rto), _) => rto.upper_s.unwrap_or(rto.lower_s),
+        ("rpo", _, Measured::Value(rpo)) => rpo.lost_span_s.unwrap_or_default(),
+        _ => 0.0,
+    }
+}
+
+/// Whole milliseconds: more than three decimals break the schema that Jenkins reads by.
+fn span(seconds: f64) -> junit_report::Duration {
+    junit_report::Duration::milliseconds((seconds * 1e3).round() as i64)
+}
+
+fn error(drill: &DrillRecord, name: &str, kind: &str, message: &str) -> TestCase {
+    let message = clean_xml(message);
+    let case = TestCaseBuilder::error(&label(drill, name), span(measured(drill, name)), kind, &message);
+    finish(drill, case, &message)
+}
+
+fn skipped(drill: &DrillRecord, name: &str, message: &str) -> TestCase {
+    let message = clean_xml(message);
+    finish(drill, TestCaseBuilder::skipped_with_cause(&label(drill, name), "skipped", &message), &message)
+}
+
+/// The message again as output: some readers drop the attribute that carries it.
+fn finish(drill: &DrillRecord, mut case: TestCaseBuilder, message: &str) -> TestCase {
+    case.set_classname(&clean_xml(&drill.name)).set_system_out(&clean_xml(message)).build()
+}

@@ -1,0 +1,97 @@
+//! The one-screen summary for a terminal, without colours of its own.
+
+use std::fmt::Write as _;
+
+use lifeboat_model::{DrillRecord, Judgement, Measured, Restoration, RunRecord};
+
+use crate::clean_line;
+
+/// The summary of a record, line by line.
+pub fn summary(record: &RunRecord) -> String {
+    let mut text = String::new();
+    for drill in &record.drills {
+        drill_lines(&mut text, drill);
+    }
+    let environment = &record.environment;
+    let simulated = if environment.simulated { ", simulated: no evidence about a real system" } else { "" };
+    let runtime = environment.runtime.as_ref().map(|runtime| format!(", {runtime}")).unwrap_or_default();
+    let _ = writeln!(
+        text,
+        "{} {} on {} ({}{runtime}{simulated}) in {:.1} s",
+        mark(record.exit_code == 0),
+        record.verdict.name().to_uppercase(),
+        clean_line(&environment.name),
+        environment.provider,
+        record.duration_s
+    );
+    if record.restoration == Restoration::Residue {
+        let _ = writeln!(
+            text,
+            "  something was left behind; `lifeboat undo` on the run's folder finishes the clean-up"
+        );
+    }
+    text
+}
+
+fn drill_lines(text: &mut String, drill: &DrillRecord) {
+    let good = drill.verdict == lifeboat_model::Verdict::Passed && drill.restoration == Restoration::Clean;
+    let _ = writeln!(
+        text,
+        "{} {} ({}): {}",
+        mark(good),
+        clean_line(&drill.name),
+        drill.scenario,
+        drill.verdict.name()
+    );
+    if !good {
+        let _ = writeln!(text, "    {}", clean_line(&drill.reason));
+    }
+    let objective = |value: Option<f64>| {
+        value.map_or_else(|| "no objective".into(), |seconds| format!("objective {seconds} s"))
+    };
+    match &drill.measurements.rto {
+        Measured::Value(rto) => {
+            let upper = rto.upper_s.map_or_else(|| "no end seen".into(), |upper| format!("{upper:.3} s"));
+            let _ = writeln!(
+                text,
+                "    RTO  {:.3} s … {upper}, {}, probed every {:.0} ms",
+                rto.lower_s,
+                objective(drill.objectives.rto_s),
+                rto.probe_interval_s * 1e3
+            );
+        }
+        Measured::Not { not_measured } => {
+            let _ = writeln!(text, "    RTO  not measured: {}", clean_line(not_measured));
+        }
+    }
+    match &drill.measurements.rpo {
+        Measured::Value(rpo) => {
+            let _ = writeln!(
+                text,
+                "    RPO  {} of {} acknowledged writes lost, {}",
+                rpo.lost,
+                rpo.acknowledged,
+                objective(drill.objectives.rpo_s)
+            );
+        }
+        Measured::Not { not_measured } => {
+            let _ = writeln!(text, "    RPO  not measured: {}", clean_line(not_measured));
+        }
+    }
+    for check in drill.checks.iter().filter(|check| check.name != "rto" && check.name != "rpo") {
+        let sign = match check.outcome {
+            Judgement::Passed => "+",
+            Judgement::Unasked => " ",
+            Judgement::Failed | Judgement::Invalid | Judgement::Inconclusive => "!",
+        };
+        let _ = writeln!(text, "    {sign} {}: {}", check.name, clean_line(&check.message));
+    }
+    for left in &drill.residue {
+        let _ = writeln!(text, "    ! {}", clean_line(left));
+    }
+    text.push('\n');
+}
+
+fn mark(good: bool) -> &'static str {
+    if good { "✓" } else { "✗" }
+}
