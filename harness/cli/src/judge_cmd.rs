@@ -5,6 +5,7 @@ use lifeboat_model::ExitCode;
 
 use crate::args::DirArgs;
 use crate::failure::Failure;
+use crate::print::outln;
 use crate::run_cmd::write_reports;
 
 /// Makes and judges the record again. With a record there, the two must be the same; without one, as after a kill, it is
@@ -12,10 +13,10 @@ use crate::run_cmd::write_reports;
 pub fn judge(args: &DirArgs) -> Result<ExitCode, Failure> {
     let files = RunFiles::of(&args.dir);
     let record = judge_dir(&files, &lifeboat_drills::find).map_err(Failure::usage)?;
-    print!("{}", lifeboat_reports::summary(&record));
+    crate::print::out(format_args!("{}", lifeboat_reports::summary(&record)));
     if !files.path("record.json").exists() {
         write_reports(&files, &record)?;
-        println!("record.json was not there and has been written");
+        outln!("record.json was not there and has been written");
         return ExitCode::try_from(record.exit_code).map_err(Failure::internal);
     }
     let kept: serde_json::Value = files.read_json("record.json").map_err(Failure::internal)?;
@@ -28,7 +29,7 @@ pub fn judge(args: &DirArgs) -> Result<ExitCode, Failure> {
              version judged"
         )));
     }
-    println!("the same as record.json");
+    outln!("the same as record.json");
     ExitCode::try_from(record.exit_code).map_err(Failure::internal)
 }
 

@@ -9,6 +9,7 @@ mod judge_cmd;
 mod list_cmd;
 mod plan_cmd;
 mod prepare;
+mod print;
 mod progress;
 mod run_cmd;
 mod sandbox_cmd;

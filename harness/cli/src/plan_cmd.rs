@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::args::{PlanArgs, ProfileArg};
 use crate::failure::Failure;
 use crate::prepare::{self, Caller, Source};
+use crate::print::outln;
 
 /// Prints what a run would do; with `--check`, makes the read-only calls of the guards.
 pub async fn plan(args: PlanArgs) -> Result<ExitCode, Failure> {
@@ -26,20 +27,20 @@ pub async fn plan(args: PlanArgs) -> Result<ExitCode, Failure> {
     };
     for ready in prepare::drills(&plan, &caller)? {
         let steps = ready.drill.plan(&ready.params).map_err(Failure::usage)?;
-        println!(
+        outln!(
             "{} ({} on {})",
             clean_line(&ready.params.drill),
             ready.drill.name(),
             ready.params.target_name
         );
         for step in steps.steps() {
-            println!("  {:8} {}: {}", step.phase().name(), step.id(), clean_line(step.what()));
+            outln!("  {:8} {}: {}", step.phase().name(), step.id(), clean_line(step.what()));
             match step.undo_text() {
-                Ok(undo) => println!("           undo: {}", clean_line(undo)),
-                Err(why) => println!("           no undo: {why}"),
+                Ok(undo) => outln!("           undo: {}", clean_line(undo)),
+                Err(why) => outln!("           no undo: {why}"),
             }
         }
-        println!();
+        outln!();
     }
     if args.check { check(&args, &source).await } else { Ok(ExitCode::Met) }
 }
@@ -79,14 +80,10 @@ async fn check(args: &PlanArgs, source: &Source) -> Result<ExitCode, Failure> {
         let found = check_guards(ready.drill, &ready.params, &services).await.map_err(Failure::internal)?;
         for (step, result) in found {
             match result {
-                Ok(()) => println!("{}: {step}: ok", clean_line(&ready.params.drill)),
+                Ok(()) => outln!("{}: {step}: ok", clean_line(&ready.params.drill)),
                 Err(error) => {
                     code = ExitCode::NotProved;
-                    println!(
-                        "{}: {step}: {}",
-                        clean_line(&ready.params.drill),
-                        clean_line(&error.to_string())
-                    );
+                    outln!("{}: {step}: {}", clean_line(&ready.params.drill), clean_line(&error.to_string()));
                 }
             }
         }

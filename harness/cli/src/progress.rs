@@ -10,6 +10,8 @@ use lifeboat_reports::clean_line;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
 
+use crate::print::outln;
+
 /// The version line of the event stream.
 const STREAM: &str = r#"{"stream":"lifeboat.events/1"}"#;
 
@@ -29,7 +31,7 @@ pub fn follow(journal: &Journal, voice: Voice) -> JoinHandle<()> {
     let mut events = journal.watch();
     tokio::spawn(async move {
         if voice == Voice::Json {
-            println!("{STREAM}");
+            outln!("{STREAM}");
         }
         let bar = (voice == Voice::Steps && std::io::stderr().is_terminal()).then(spinner);
         loop {
@@ -58,7 +60,7 @@ pub fn follow(journal: &Journal, voice: Voice) -> JoinHandle<()> {
 
 fn print_json(event: &Event) {
     match serde_json::to_string(event) {
-        Ok(line) => println!("{line}"),
+        Ok(line) => outln!("{line}"),
         Err(error) => eprintln!("lifeboat: an event cannot be written: {error}"),
     }
 }

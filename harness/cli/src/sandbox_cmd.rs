@@ -7,6 +7,7 @@ use tokio::io::AsyncReadExt as _;
 use crate::args::{ProfileArg, RuntimeArg, UpArgs};
 use crate::embedded::READY;
 use crate::failure::Failure;
+use crate::print::outln;
 use crate::signals::Signals;
 
 /// Runs a sandbox until it is stopped.
@@ -52,9 +53,9 @@ pub async fn up(args: UpArgs) -> Result<ExitCode, Failure> {
     let sandbox = sandbox.map_err(Failure::not_run)?;
     if !stop_now {
         for (name, value) in sandbox.exports() {
-            println!("export {name}='{}'", value.replace('\'', "'\\''"));
+            outln!("export {name}='{}'", value.replace('\'', "'\\''"));
         }
-        println!("{READY}{}: {}", sandbox.runtime(), sandbox.runtime_reason());
+        outln!("{READY}{}: {}", sandbox.runtime(), sandbox.runtime_reason());
         stopped.await;
     }
     sandbox.shutdown().await.map_err(|error| {

@@ -12,6 +12,7 @@ use lifeboat_targets::PostgresInterpreter;
 use crate::args::DirArgs;
 use crate::failure::Failure;
 use crate::prepare;
+use crate::print::outln;
 
 /// The file that an undo writes: what a run left is never edited.
 const UNDO_JOURNAL: &str = "undo.jsonl";
@@ -27,7 +28,7 @@ pub async fn undo(args: &DirArgs) -> Result<ExitCode, Failure> {
     let Some(EventKind::RunStarted { format, environment, .. }) = events.first().map(|event| &event.kind)
     else {
         if events.is_empty() {
-            println!("the run was killed before it did anything: nothing is left to undo");
+            outln!("the run was killed before it did anything: nothing is left to undo");
             return Ok(ExitCode::Met);
         }
         return Err(Failure::usage(format!("{} is not a journal of lifeboat", journal_path.display())));
@@ -43,7 +44,7 @@ pub async fn undo(args: &DirArgs) -> Result<ExitCode, Failure> {
     let all: Vec<Event> = events.iter().chain(&earlier).cloned().collect();
     let pending = pending_undos(&all);
     if pending.is_empty() {
-        println!("nothing is left to undo");
+        outln!("nothing is left to undo");
         return Ok(ExitCode::Met);
     }
     let next = all.last().map_or(1, |event| event.seq + 1);
@@ -89,7 +90,7 @@ async fn close_all(pending: &[PendingUndo], journal: &Journal) -> Result<ExitCod
         let ended = EventKind::UndoEnded { drill, undo: number, outcome: UndoEnd::NotNeeded, message };
         journal.write(ended).await.map_err(Failure::internal)?;
     }
-    println!("the run's own sandbox ended with it, and all that was in it: nothing is left");
+    outln!("the run's own sandbox ended with it, and all that was in it: nothing is left");
     Ok(ExitCode::Met)
 }
 
@@ -105,14 +106,14 @@ fn report(path: &std::path::Path, pending: &[PendingUndo]) -> Result<ExitCode, F
     let mut code = ExitCode::Met;
     for undo in pending {
         match ends.get(&undo.undo) {
-            Some((UndoEnd::Undone | UndoEnd::NotNeeded, how)) => println!("done: {how}"),
+            Some((UndoEnd::Undone | UndoEnd::NotNeeded, how)) => outln!("done: {how}"),
             Some((UndoEnd::Failed, why)) => {
                 code = ExitCode::Residue;
-                println!("left behind: {}: {why}", undo.action.describe());
+                outln!("left behind: {}: {why}", undo.action.describe());
             }
             None => {
                 code = ExitCode::Residue;
-                println!("left behind: {}", undo.action.describe());
+                outln!("left behind: {}", undo.action.describe());
             }
         }
     }

@@ -1,0 +1,15 @@
+//! Standard output whose reader may have gone: `lifeboat list | head` ends quietly, and a run goes on to its end.
+
+use std::io::Write as _;
+
+/// Writes to standard output; a reader that is gone is no error.
+pub fn out(text: std::fmt::Arguments<'_>) {
+    let _ = std::io::stdout().lock().write_fmt(text);
+}
+
+/// `println!` for a reader that may have gone.
+macro_rules! outln {
+    () => { crate::print::out(format_args!("\n")) };
+    ($($text:tt)*) => { crate::print::out(format_args!("{}\n", format_args!($($text)*))) };
+}
+pub(crate) use outln;
