@@ -51,13 +51,12 @@ fn limit_reached(record: &DrillRecord) -> Finding {
     let proof =
         Proof { what: "sessions on the server".into(), before: before.to_string(), after: peak.to_string() };
     let cap = record.options.get("connections").and_then(Value::as_u64);
-    let held = peak >= before + opened.min(peak);
     let finding = match (refused, cap) {
         (1.., _) => Finding::new(
             Judgement::Passed,
             format!("{peak} sessions were open when the server refused {refused} more"),
         ),
-        (0, Some(cap)) if opened >= cap && held => Finding::new(
+        (0, Some(cap)) if opened >= cap && peak >= opened => Finding::new(
             Judgement::Passed,
             format!(
                 "the cap of {cap} connections was held without a refusal; the limit itself was not measured"

@@ -19,6 +19,7 @@ mod undo_cmd;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use args::{Args, Command, SandboxCommand};
 
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         .with_env_filter(tracing_subscriber::EnvFilter::from_env("LIFEBOAT_LOG"))
         .with_writer(std::io::stderr)
         .init();
+    raise_file_limit();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -50,6 +52,17 @@ fn main() -> ExitCode {
         failure.code
     })
     .code()
+}
+
+/// Every connection is a file, and a drill may open thousands: takes what the system allows. Where that is too little, the
+/// connections that cannot be opened say so.
+fn raise_file_limit() {
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+        && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
+    {
+        tracing::warn!("cannot raise the limit of open files from {soft} to {hard}: {error}");
+    }
 }
 
 /// The process's exit code.

@@ -148,34 +148,46 @@ impl Probes {
         self.tasks.wait().await;
     }
 
+    /// Makes an attempt in a slot. One that fails on a held connection is followed at once by another on a new one: else
+    /// as many ticks as there are slots would go by before the first new connection.
     fn attempt(&self, probe: &Probe, mut slot: Slot, free: &Arc<Mutex<VecDeque<Slot>>>) {
         let (this, free, probe) = (self.clone(), free.clone(), probe.clone());
         self.tasks.spawn(async move {
-            slot.made += 1;
-            let start = this.clock.now();
-            let tried = timeout(probe.deadline, (probe.call)(slot.number, slot.made)).await;
-            let end = this.clock.now();
-            let tried = tried.unwrap_or_else(|_| Tried {
-                outcome: AttemptOutcome::Unknown,
-                code: Some(DEADLINE.into()),
-                text: Some(format!("no answer within {} ms", probe.deadline.as_millis())),
-            });
-            let ok = tried.outcome == AttemptOutcome::Ok;
-            let held_since = slot.held_since.take();
-            slot.held_since = (ok && probe.holds).then_some(end);
-            this.keep(Attempt {
-                stream: probe.stream,
-                slot: slot.number,
-                seq: slot.made,
-                start,
-                end,
-                outcome: tried.outcome,
-                held_since: held_since.filter(|_| !ok),
-                code: tried.code,
-                text: tried.text,
-            });
+            let failed_held = this.once(&probe, &mut slot).await;
+            if failed_held && !this.stop.is_cancelled() {
+                this.once(&probe, &mut slot).await;
+            }
             free.lock().unwrap_or_else(PoisonError::into_inner).push_back(slot);
         });
+    }
+
+    /// One attempt; whether it failed, before its deadline, on a connection that was held.
+    async fn once(&self, probe: &Probe, slot: &mut Slot) -> bool {
+        slot.made += 1;
+        let start = self.clock.now();
+        let tried = timeout(probe.deadline, (probe.call)(slot.number, slot.made)).await;
+        let end = self.clock.now();
+        let answered = tried.is_ok();
+        let tried = tried.unwrap_or_else(|_| Tried {
+            outcome: AttemptOutcome::Unknown,
+            code: Some(DEADLINE.into()),
+            text: Some(format!("no answer within {} ms", probe.deadline.as_millis())),
+        });
+        let ok = tried.outcome == AttemptOutcome::Ok;
+        let held_since = slot.held_since.take().filter(|_| !ok);
+        slot.held_since = (ok && probe.holds).then_some(end);
+        self.keep(Attempt {
+            stream: probe.stream,
+            slot: slot.number,
+            seq: slot.made,
+            start,
+            end,
+            outcome: tried.outcome,
+            held_since,
+            code: tried.code,
+            text: tried.text,
+        });
+        answered && held_since.is_some()
     }
 }
 
