@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicU64;
 use lifeboat_engine::{Clock, Journal, Ledger, RunFiles, Services, judge_dir, run_drill};
 use lifeboat_model::{EventKind, ExitCode, JOURNAL_FORMAT, Provider, RunRecord};
 use lifeboat_targets::PostgresInterpreter;
+use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::RunArgs;
@@ -99,6 +100,7 @@ async fn drive(
         format: JOURNAL_FORMAT.into(),
         run_id,
         tool_version: env!("CARGO_PKG_VERSION").into(),
+        tool_sha256: digest_of_program().await,
         environment,
         operator,
         pid: std::process::id(),
@@ -138,6 +140,17 @@ pub fn write_reports(files: &RunFiles, record: &RunRecord) -> Result<(), Failure
         .and_then(|()| files.write_json("verdict.json", &lifeboat_reports::verdict(record)))
         .and_then(|()| files.write("junit.xml", &junit))
         .map_err(Failure::internal)
+}
+
+/// The digest of the program that runs, so that a record says what made it.
+async fn digest_of_program() -> Option<String> {
+    let hash = || {
+        let mut file = std::fs::File::open(std::env::current_exe().ok()?).ok()?;
+        let mut hash = Sha256::new();
+        std::io::copy(&mut file, &mut hash).ok()?;
+        Some(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    };
+    tokio::task::spawn_blocking(hash).await.ok().flatten()
 }
 
 /// Date, time and a random part: sorts by time, and no two are alike.

@@ -35,13 +35,14 @@ pub fn judge_dir(
     files: &RunFiles,
     catalogue: &dyn Fn(&str) -> Option<&'static dyn Drill>,
 ) -> Result<RunRecord, JudgeError> {
+    let plan = files.plan()?;
     let events = read_events(&files.path("journal.jsonl"))?;
     let ledger = read_ledger(&files.path("ledger.jsonl"))?;
     let digests = ["plan.json", "journal.jsonl", "ledger.jsonl"]
         .into_iter()
         .map(|name| files.digest(name))
         .collect::<Result<_, _>>()?;
-    let folded = fold(&events, ledger, digests)
+    let folded = fold(&plan, &events, ledger, digests)
         .map_err(|error| JudgeError::Fold { dir: files.dir().display().to_string(), error })?;
     Ok(judge(folded, catalogue))
 }
@@ -71,6 +72,7 @@ fn judge_drill(record: &mut DrillRecord, facts: &DrillFacts, drill: Option<&'sta
         record.reason = format!("this version has no drill `{}`; use the one that ran it", record.scenario);
         return;
     };
+    record.hypothesis = drill.about().proves.into();
     if facts.ended != Some(Verdict::Skipped) {
         record.measurements = drill.measure(facts);
         let mut names = BTreeSet::new();

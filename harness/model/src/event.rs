@@ -97,6 +97,9 @@ pub enum EventKind {
         run_id: String,
         /// The version of the tool.
         tool_version: String,
+        /// SHA-256 of the program, hexadecimal.
+        #[serde(default)]
+        tool_sha256: Option<String>,
         /// Where it runs.
         environment: EnvironmentRecord,
         /// Who runs it, as the control plane knows the caller.

@@ -6,8 +6,9 @@ use thiserror::Error;
 
 use crate::{
     Attempt, DrillFacts, DrillRecord, Elapsed, Event, EventKind, FileDigest, JOURNAL_FORMAT, LedgerLine,
-    Mark, Measurements, PendingUndo, RECORD_SCHEMA, Restoration, RunRecord, StepEnd, StepRecord, Stream,
-    TimelineEntry, Tool, UndoEnd, UndoRecord, Verdict, lanes, seconds, summarise,
+    Mark, Measurements, PendingUndo, PlanDocument, PlanReference, RECORD_SCHEMA, Restoration, RunRecord,
+    StepEnd, StepRecord, Stream, TimelineEntry, Tool, UndoEnd, UndoRecord, Verdict, lanes, seconds,
+    summarise,
 };
 
 /// Why no record can be made.
@@ -32,13 +33,19 @@ pub struct Folded {
     pub facts: Vec<DrillFacts>,
 }
 
-/// Folds the events and the ledger of a run.
+/// Folds the plan, the events and the ledger of a run.
 ///
 /// # Errors
 /// [`FoldError`].
-pub fn fold(events: &[Event], ledger: Vec<LedgerLine>, files: Vec<FileDigest>) -> Result<Folded, FoldError> {
+pub fn fold(
+    plan: &PlanDocument,
+    events: &[Event],
+    ledger: Vec<LedgerLine>,
+    files: Vec<FileDigest>,
+) -> Result<Folded, FoldError> {
     let Some(Event { at: started_at, kind, .. }) = events.first() else { return Err(FoldError::NoStart) };
-    let EventKind::RunStarted { format, run_id, tool_version, environment, operator, .. } = kind else {
+    let EventKind::RunStarted { format, run_id, tool_version, tool_sha256, environment, operator, .. } = kind
+    else {
         return Err(FoldError::NoStart);
     };
     if format != JOURNAL_FORMAT {
@@ -75,7 +82,15 @@ pub fn fold(events: &[Event], ledger: Vec<LedgerLine>, files: Vec<FileDigest>) -
     let record = RunRecord {
         schema: RECORD_SCHEMA.into(),
         run_id: run_id.clone(),
-        tool: Tool { name: "lifeboat".into(), version: tool_version.clone() },
+        tool: Tool { name: "lifeboat".into(), version: tool_version.clone(), sha256: tool_sha256.clone() },
+        plan: PlanReference {
+            source: plan.source.clone(),
+            sha256: plan.sha256.clone(),
+            variables: plan.variables.clone(),
+        },
+        clock: "the monotonic clock of the machine that ran the drills, since the run's start; wall-clock times (UTC) are \
+                for people only"
+            .into(),
         started_at: *started_at,
         ended_at: last.at,
         duration_s: seconds(last.elapsed.since(Elapsed(0))),
@@ -124,6 +139,7 @@ fn blank(name: &str, scenario: &str, target: &str, facts: &DrillFacts) -> DrillR
         restoration: Restoration::Clean,
         residue: Vec::new(),
         identity: None,
+        hypothesis: String::new(),
         objectives: facts.objectives.clone(),
         options: facts.options.clone(),
         measurements: Measurements::default(),

@@ -39,8 +39,8 @@ pub use plan_file::{
     RdsInstanceTarget, TargetEntry,
 };
 pub use record::{
-    CheckRecord, DrillRecord, EnvironmentRecord, FileDigest, Objectives, Proof, RECORD_SCHEMA, RunRecord,
-    StepRecord, TargetIdentity, TimelineEntry, Tool, UndoRecord,
+    CheckRecord, DrillRecord, EnvironmentRecord, FileDigest, Objectives, PlanReference, Proof, RECORD_SCHEMA,
+    RunRecord, StepRecord, TargetIdentity, TimelineEntry, Tool, UndoRecord,
 };
 pub use secret::Secret;
 pub use time_point::Elapsed;

@@ -18,6 +18,20 @@ pub struct Tool {
     pub name: String,
     /// Its version.
     pub version: String,
+    /// SHA-256 of the program that ran, hexadecimal; absent where it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+/// The plan that was run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanReference {
+    /// Where it was read from, as the caller named it.
+    pub source: String,
+    /// SHA-256 of the plan file, hexadecimal.
+    pub sha256: String,
+    /// The variables that it uses; their values are nowhere.
+    pub variables: Vec<String>,
 }
 
 /// Where a run took place.
@@ -181,6 +195,9 @@ pub struct DrillRecord {
     /// What the target is, if the guard came so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<TargetIdentity>,
+    /// What a passed drill shows: the hypothesis that it tests.
+    #[serde(default)]
+    pub hypothesis: String,
     /// What it had to meet.
     pub objectives: Objectives,
     /// The drill's options as it read them.
@@ -226,6 +243,10 @@ pub struct RunRecord {
     pub run_id: String,
     /// What made the record.
     pub tool: Tool,
+    /// The plan that was run.
+    pub plan: PlanReference,
+    /// What times are measured with.
+    pub clock: String,
     /// The run's start, UTC.
     #[serde(with = "time::serde::rfc3339")]
     pub started_at: OffsetDateTime,
