@@ -95,5 +95,7 @@ fn skipped(drill: &DrillRecord, name: &str, message: &str) -> TestCase {
 
 /// The message again as output: some readers drop the attribute that carries it.
 fn finish(drill: &DrillRecord, mut case: TestCaseBuilder, message: &str) -> TestCase {
-    case.set_classname(&clean_xml(&drill.name)).set_system_out(&clean_xml(message)).build()
+    // The crate writes output as one CDATA section and does not look for its end in it.
+    let output = clean_xml(message).replace("]]>", "]]]]><![CDATA[>");
+    case.set_classname(&clean_xml(&drill.name)).set_system_out(&output).build()
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use lifeboat_model::{DrillRecord, Judgement, Measured, Restoration, RunRecord};
+use lifeboat_model::{DrillRecord, Judgement, Measured, Restoration, RunRecord, Verdict};
 
 use crate::clean_line;
 
@@ -18,7 +18,7 @@ pub fn summary(record: &RunRecord) -> String {
     let _ = writeln!(
         text,
         "{} {} on {} ({}{runtime}{simulated}) in {:.1} s",
-        mark(record.exit_code == 0),
+        mark(record.verdict == Verdict::Passed && record.restoration == Restoration::Clean),
         record.verdict.name().to_uppercase(),
         clean_line(&environment.name),
         environment.provider,
@@ -34,7 +34,7 @@ pub fn summary(record: &RunRecord) -> String {
 }
 
 fn drill_lines(text: &mut String, drill: &DrillRecord) {
-    let good = drill.verdict == lifeboat_model::Verdict::Passed && drill.restoration == Restoration::Clean;
+    let good = drill.verdict == Verdict::Passed && drill.restoration == Restoration::Clean;
     let _ = writeln!(
         text,
         "{} {} ({}): {}",
