@@ -1,7 +1,7 @@
-//! How a drill reaches its target, and whether it may harm it.
+//! How a drill reaches its target, whether it may harm it, and what its sessions are called.
 
-use lifeboat_engine::{OptionsError, Params, StepError};
-use lifeboat_model::{Port, RdsInstanceTarget, Secret, ServerRef};
+use lifeboat_engine::{Context, OptionsError, Params, StepError};
+use lifeboat_model::{Port, RdsInstanceTarget, Secret, ServerRef, UndoAction};
 use lifeboat_targets::postgres::Server;
 use lifeboat_targets::rds::InstanceView;
 
@@ -18,6 +18,20 @@ pub fn session_prefix(params: &Params) -> String {
 /// The application name of the drill's sessions of one kind.
 pub fn session_name(params: &Params, role: &str) -> String {
     format!("{}{role}", session_prefix(params))
+}
+
+/// What takes every session of the drill back.
+pub fn end_sessions(params: &Params, server: &Server) -> UndoAction {
+    UndoAction::EndSessions { server: server.reference().clone(), application_name: session_prefix(params) }
+}
+
+/// A step's act as the engine wants it, from what the drill's steps share.
+pub fn act<S, Fut>(shared: &S, act: fn(S, Context) -> Fut) -> impl FnOnce(Context) -> Fut + Send + use<S, Fut>
+where
+    S: Clone + Send + 'static,
+{
+    let shared = shared.clone();
+    move |context| act(shared, context)
 }
 
 /// The port of a target.

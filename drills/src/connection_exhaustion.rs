@@ -17,7 +17,7 @@ use std::time::Duration;
 use lifeboat_engine::{About, Check, Drill, OptionsError, Params, Plan, Step};
 use lifeboat_model::{DrillFacts, Measurements, Phase, TargetEntry};
 
-use crate::access::session_prefix;
+use crate::access::{act, session_prefix};
 use state::{Options, Shared};
 
 /// The drill.
@@ -63,7 +63,7 @@ impl Drill for ConnectionExhaustion {
                         target.identifier
                     ),
                     minute,
-                    s.act(guard::identify_instance),
+                    act(&s, guard::identify_instance),
                 )
                 .no_undo("it only reads"),
             );
@@ -74,7 +74,7 @@ impl Drill for ConnectionExhaustion {
                     Phase::Guard,
                     format!("the server must be released for drills with --confirm={}", s.plain_address()),
                     minute,
-                    s.act(guard::identify_server),
+                    act(&s, guard::identify_server),
                 )
                 .no_undo("it only reads"),
             );
@@ -86,7 +86,7 @@ impl Drill for ConnectionExhaustion {
                     Phase::Guard,
                     "open the connection that watches; read the limits and how many sessions are open",
                     minute,
-                    s.act(guard::open_watcher),
+                    act(&s, guard::open_watcher),
                 )
                 .undo(
                     format!(
@@ -102,7 +102,7 @@ impl Drill for ConnectionExhaustion {
                     Phase::Steady,
                     "start an application's fresh and held connections, and wait until both answer",
                     minute,
-                    s.act(guard::start_probes),
+                    act(&s, guard::start_probes),
                 )
                 .no_undo("its sessions end with the watcher's"),
             )
@@ -112,7 +112,7 @@ impl Drill for ConnectionExhaustion {
                     Phase::Fault,
                     format!("open connections, {most}"),
                     climb::LIMIT + minute,
-                    s.act(climb::climb),
+                    act(&s, climb::climb),
                 )
                 .no_undo("its sessions end with the watcher's"),
             )
@@ -125,7 +125,7 @@ impl Drill for ConnectionExhaustion {
                         options.hold().as_secs_f64()
                     ),
                     options.hold() + minute,
-                    s.act(climb::hold),
+                    act(&s, climb::hold),
                 )
                 .no_undo("its sessions end with the watcher's"),
             )
@@ -135,7 +135,7 @@ impl Drill for ConnectionExhaustion {
                     Phase::Recover,
                     "close every client and wait until fresh connections succeed",
                     s.give_up() + minute,
-                    s.act(release::release),
+                    act(&s, release::release),
                 )
                 .no_undo("it only lets go"),
             )
@@ -145,7 +145,7 @@ impl Drill for ConnectionExhaustion {
                     Phase::Verify,
                     "stop the probes and wait until the server counts as many sessions as before",
                     minute * 2,
-                    s.act(release::await_calm),
+                    act(&s, release::await_calm),
                 )
                 .no_undo("it only waits"),
             ))

@@ -17,7 +17,7 @@ use std::time::Duration;
 use lifeboat_engine::{About, Check, Drill, OptionsError, Params, Plan, Step};
 use lifeboat_model::{DrillFacts, Measurements, Phase, TargetEntry};
 
-use crate::access::session_prefix;
+use crate::access::{act, session_prefix};
 use state::{Options, Shared};
 
 /// The drill.
@@ -65,7 +65,7 @@ impl Drill for RdsFailover {
                     Phase::Guard,
                     format!("look up DB instance `{id}`: it must be available, Multi-AZ, released for drills, with nothing pending"),
                     minute,
-                    s.act(guard::identify_target),
+                    act(&s, guard::identify_target),
                 )
                 .no_undo("it only reads"),
             )
@@ -75,7 +75,7 @@ impl Drill for RdsFailover {
                     Phase::Guard,
                     "connect; look for what a ledger table would upset, and for free connections",
                     minute,
-                    s.act(guard::check_database),
+                    act(&s, guard::check_database),
                 )
                 .no_undo("it only reads"),
             );
@@ -90,7 +90,7 @@ impl Drill for RdsFailover {
                         s.table().map_or("", |table| table.schema())
                     ),
                     minute,
-                    s.act(guard::create_ledger),
+                    act(&s, guard::create_ledger),
                 )
                 .undo("drop the schema, if it carries this run's comment", move || of_undo.undo_ledger()),
             );
@@ -106,7 +106,7 @@ impl Drill for RdsFailover {
                         s.params.probe.interval.as_millis()
                     ),
                     minute,
-                    s.act(guard::start_probes),
+                    act(&s, guard::start_probes),
                 )
                 .undo(
                     format!(
@@ -122,7 +122,7 @@ impl Drill for RdsFailover {
                     Phase::Load,
                     "wait until every stream answers without a failure",
                     minute,
-                    s.act(guard::confirm_steady_state),
+                    act(&s, guard::confirm_steady_state),
                 )
                 .no_undo("it only waits"),
             )
@@ -132,7 +132,7 @@ impl Drill for RdsFailover {
                     Phase::Fault,
                     format!("RebootDBInstance `{id}` with ForceFailover"),
                     options.notice(params) * 4 + minute,
-                    s.act(fault::force_failover),
+                    act(&s, fault::force_failover),
                 )
                 .no_undo(
                     "a failover has no inverse: the former standby stays the writer, the zones stay swapped",
@@ -144,7 +144,7 @@ impl Drill for RdsFailover {
                     Phase::Recover,
                     format!("wait until clients are served again, at most {} s", give_up.as_secs_f64()),
                     give_up + minute,
-                    s.act(fault::await_recovery),
+                    act(&s, fault::await_recovery),
                 )
                 .no_undo("it only waits"),
             )
@@ -154,7 +154,7 @@ impl Drill for RdsFailover {
                     Phase::Verify,
                     "hold zone and server against those before",
                     options.zone_limit(params) + minute,
-                    s.act(verify::prove_failover),
+                    act(&s, verify::prove_failover),
                 )
                 .no_undo("it only reads"),
             )
@@ -164,7 +164,7 @@ impl Drill for RdsFailover {
                     Phase::Verify,
                     "stop the load and read every ledger row back",
                     minute * 2,
-                    s.act(verify::read_back),
+                    act(&s, verify::read_back),
                 )
                 .no_undo("it only reads"),
             )
@@ -174,7 +174,7 @@ impl Drill for RdsFailover {
                     Phase::Restore,
                     "wait until the instance is available and Multi-AZ is whole again",
                     options.standby_limit(params) + minute,
-                    s.act(verify::await_standby),
+                    act(&s, verify::await_standby),
                 )
                 .no_undo("it only waits"),
             ))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lifeboat_engine::{Context, Params};
+use lifeboat_engine::{Context, Params, StepError, wait_for};
 use lifeboat_model::Stream;
 use lifeboat_targets::postgres::{LedgerTable, Server, connect_probe, pinned_probe, read_probe, write_probe};
 use lifeboat_targets::{dns_probe, http_probe};
@@ -66,6 +66,34 @@ pub fn start(
         probes.start(probe);
     }
     Ok(())
+}
+
+/// Waits until each of these streams has answered for `quiet` without a failure: else what is measured later is not the
+/// fault.
+///
+/// # Errors
+/// What was in the way last, after 45 seconds.
+pub async fn await_quiet(context: &Context, wanted: &[Stream], quiet: Duration) -> Result<(), StepError> {
+    let began = context.now();
+    wait_for("a steady state", Duration::from_millis(50), Duration::from_secs(45), || async {
+        let now = context.now();
+        if now.since(began) < quiet {
+            return Err("the first attempts".to_owned());
+        }
+        let since = now.before(quiet);
+        for stream in wanted {
+            let seen = context.probes().seen(*stream, since);
+            if let Some(failure) = seen.iter().find(|a| !a.ok()) {
+                return Err(format!("stream {} failed: {}", stream.name(), failure.failure_text()));
+            }
+            if seen.is_empty() {
+                return Err(format!("stream {} has no answer yet", stream.name()));
+            }
+        }
+        Ok(())
+    })
+    .await
+    .map_err(StepError::failed)
 }
 
 /// The stream that the recovery time is taken from.

@@ -102,7 +102,7 @@ fn one_of_each() -> RunRecord {
 }
 
 fn junit_text(record: &RunRecord) -> String {
-    String::from_utf8(lifeboat_reports::junit(record).unwrap()).unwrap()
+    String::from_utf8(lifeboat_reports::junit(record).expect("XML")).expect("UTF-8")
 }
 
 #[test]

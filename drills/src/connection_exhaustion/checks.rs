@@ -3,7 +3,6 @@
 use lifeboat_engine::{Check, objective_checks};
 use lifeboat_model::{DrillRecord, Finding, Judgement, Proof};
 use lifeboat_targets::postgres::ConnectionLimits;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::climb::TOO_MANY_CONNECTIONS;
@@ -24,10 +23,6 @@ pub fn checks() -> Vec<Check> {
     checks
 }
 
-fn seen<T: DeserializeOwned>(record: &DrillRecord, name: &str) -> Option<T> {
-    record.observations.get(name).and_then(|value| serde_json::from_value(value.clone()).ok())
-}
-
 /// The climb's refusals, as (code and text, count).
 fn refusals(record: &DrillRecord) -> Vec<(&str, u64)> {
     let named = record.measurements.figures.iter().filter_map(|figure| {
@@ -39,14 +34,14 @@ fn refusals(record: &DrillRecord) -> Vec<(&str, u64)> {
 
 fn limit_reached(record: &DrillRecord) -> Finding {
     let (Some(peak), Some(before)) =
-        (seen::<u64>(record, "sessions-at-peak"), seen::<u64>(record, "open-sessions-before"))
+        (record.observed::<u64>("sessions-at-peak"), record.observed::<u64>("open-sessions-before"))
     else {
         return Finding::new(
             Judgement::Invalid,
             "the drill ended before the limit was held: nothing is proved",
         );
     };
-    let opened: u64 = seen(record, "climb-opened").unwrap_or_default();
+    let opened: u64 = record.observed("climb-opened").unwrap_or_default();
     let refused: u64 = refusals(record).iter().map(|(_, count)| count).sum();
     let proof =
         Proof { what: "sessions on the server".into(), before: before.to_string(), after: peak.to_string() };
@@ -72,7 +67,7 @@ fn limit_reached(record: &DrillRecord) -> Finding {
 
 fn limit_fits(record: &DrillRecord) -> Finding {
     let (Some(peak), Some(limits)) =
-        (seen::<u64>(record, "sessions-at-peak"), seen::<ConnectionLimits>(record, "limits"))
+        (record.observed::<u64>("sessions-at-peak"), record.observed::<ConnectionLimits>("limits"))
     else {
         return Finding::new(Judgement::Inconclusive, "the limit was not held");
     };
@@ -103,7 +98,7 @@ fn refused_rightly(record: &DrillRecord) -> Finding {
 }
 
 fn admin_let_in(record: &DrillRecord) -> Finding {
-    match seen::<String>(record, "admin").as_deref() {
+    match record.observed::<String>("admin").as_deref() {
         None => Finding::new(Judgement::Unasked, "the target names no admin_user"),
         Some("let in") => {
             Finding::new(Judgement::Passed, "the administrator was let in while applications were refused")
@@ -113,9 +108,9 @@ fn admin_let_in(record: &DrillRecord) -> Finding {
 }
 
 fn calm(record: &DrillRecord) -> Finding {
-    match seen::<String>(record, "calm").as_deref() {
+    match record.observed::<String>("calm").as_deref() {
         Some("calm") => {
-            let after: u64 = seen(record, "open-sessions-after").unwrap_or_default();
+            let after: u64 = record.observed("open-sessions-after").unwrap_or_default();
             Finding::new(Judgement::Passed, format!("{after} sessions, as before"))
         }
         Some(why) => Finding::new(Judgement::Failed, format!("sessions are left: {why}")),

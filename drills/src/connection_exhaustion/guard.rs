@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use lifeboat_engine::{Context, StepError, wait_for};
-use lifeboat_model::{Elapsed, Stream, TargetEntry, TargetIdentity};
+use lifeboat_engine::{Context, StepError};
+use lifeboat_model::{Stream, TargetEntry, TargetIdentity};
 use lifeboat_targets::postgres::{connect_probe, connection_limits, open_sessions, pinned_probe};
 use lifeboat_targets::rds::Rds;
 use lifeboat_targets::{Aws, http_probe};
 
 use super::state::Shared;
 use crate::access::{ALLOW_TAG, instance_server, may_harm, session_name};
+use crate::streams;
 
 pub async fn identify_instance(s: Shared, context: Context) -> Result<(), StepError> {
     let TargetEntry::RdsInstance(target) = &s.params.target else {
@@ -94,24 +95,5 @@ pub async fn start_probes(s: Shared, context: Context) -> Result<(), StepError> 
         probes.start(http_probe(address, every, Duration::from_secs(2)).map_err(StepError::Indeterminate)?);
     }
     let quiet = Duration::from_millis(500).max(interval * 5);
-    let began = context.now();
-    wait_for("a steady state", Duration::from_millis(50), Duration::from_secs(30), || async {
-        let now = context.now();
-        if now.since(began) < quiet {
-            return Err("the first attempts".to_owned());
-        }
-        let since = Elapsed(now.0.saturating_sub(u64::try_from(quiet.as_micros()).unwrap_or(u64::MAX)));
-        for stream in [Stream::Connect, Stream::Pinned] {
-            let seen = probes.seen(stream, since);
-            if let Some(failure) = seen.iter().find(|a| !a.ok()) {
-                return Err(format!("stream {} failed: {}", stream.name(), failure.failure_text()));
-            }
-            if seen.is_empty() {
-                return Err(format!("stream {} has no answer yet", stream.name()));
-            }
-        }
-        Ok(())
-    })
-    .await
-    .map_err(StepError::failed)
+    streams::await_quiet(&context, &[Stream::Connect, Stream::Pinned], quiet).await
 }

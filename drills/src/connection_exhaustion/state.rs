@@ -3,14 +3,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
-use lifeboat_engine::{Context, OptionsError, Params, StepError};
+use lifeboat_engine::{OptionsError, Params, StepError};
 use lifeboat_model::{DurationText, Secret, TargetEntry, UndoAction};
 use lifeboat_targets::postgres::{ConnectionLimits, Server, Session};
 use serde::Deserialize;
 
-use crate::access::{self, session_prefix};
+use crate::access;
 
 /// The drill's options in the plan.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -87,18 +85,6 @@ impl Shared {
         Ok(Self { params: params.clone(), options: *options, known: Arc::new(Mutex::new(known)) })
     }
 
-    /// A step's act as the engine wants it.
-    pub fn act<Fut>(
-        &self,
-        act: fn(Shared, Context) -> Fut,
-    ) -> impl FnOnce(Context) -> BoxFuture<'static, Result<(), StepError>> + Send + 'static
-    where
-        Fut: Future<Output = Result<(), StepError>> + Send + 'static,
-    {
-        let this = self.clone();
-        move |context| act(this, context).boxed()
-    }
-
     /// How long to wait for the first fresh connection after the release.
     pub fn give_up(&self) -> Duration {
         self.params.rto.map_or(Duration::from_secs(120), |rto| (rto * 2).max(Duration::from_secs(30)))
@@ -163,10 +149,7 @@ impl Shared {
 
     pub fn undo_sessions(&self) -> Result<UndoAction, String> {
         let server = self.server().map_err(|error| error.to_string())?;
-        Ok(UndoAction::EndSessions {
-            server: server.reference().clone(),
-            application_name: session_prefix(&self.params),
-        })
+        Ok(access::end_sessions(&self.params, &server))
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

@@ -4,7 +4,6 @@ use lifeboat_engine::{Check, objective_checks};
 use lifeboat_model::{DrillRecord, Finding, Judgement, Measured, Proof, Stream};
 use lifeboat_targets::postgres::ServerWitness;
 use lifeboat_targets::rds::{EventView, InstanceView};
-use serde::de::DeserializeOwned;
 
 /// All checks of the drill.
 pub fn checks() -> Vec<Check> {
@@ -20,15 +19,11 @@ pub fn checks() -> Vec<Check> {
     checks
 }
 
-fn seen<T: DeserializeOwned>(record: &DrillRecord, name: &str) -> Option<T> {
-    record.observations.get(name).and_then(|value| serde_json::from_value(value.clone()).ok())
-}
-
 fn zone_moved(record: &DrillRecord) -> Finding {
-    let Some(before) = seen::<InstanceView>(record, "instance-before") else {
+    let Some(before) = record.observed::<InstanceView>("instance-before") else {
         return Finding::new(Judgement::Inconclusive, "the instance was not seen before the fault");
     };
-    let Some(after) = seen::<InstanceView>(record, "instance-after") else {
+    let Some(after) = record.observed::<InstanceView>("instance-after") else {
         return Finding::new(
             Judgement::Invalid,
             "the instance was not seen after the fault: no proof of a failover",
@@ -37,7 +32,7 @@ fn zone_moved(record: &DrillRecord) -> Finding {
     let word = |zone: &Option<String>| zone.clone().unwrap_or_else(|| "unknown".into());
     let proof =
         Proof { what: "availability zone".into(), before: word(&before.zone), after: word(&after.zone) };
-    let events: Vec<EventView> = seen(record, "events").unwrap_or_default();
+    let events: Vec<EventView> = record.observed("events").unwrap_or_default();
     let abandoned = events.iter().find(|event| event.is_abandoned_failover());
     let moved = after.zone.is_some() && after.zone == before.secondary_zone && after.zone != before.zone;
     let (judgement, message) = match (moved, abandoned) {
@@ -62,12 +57,13 @@ fn zone_moved(record: &DrillRecord) -> Finding {
 }
 
 fn server_changed(record: &DrillRecord) -> Finding {
-    let Some(before) = seen::<ServerWitness>(record, "server-before") else {
+    let Some(before) = record.observed::<ServerWitness>("server-before") else {
         return Finding::new(Judgement::Inconclusive, "the server was not asked before the fault");
     };
-    let Some(after) = seen::<ServerWitness>(record, "server-after") else {
-        let why =
-            seen::<String>(record, "server-after-error").unwrap_or_else(|| "the drill ended before".into());
+    let Some(after) = record.observed::<ServerWitness>("server-after") else {
+        let why = record
+            .observed::<String>("server-after-error")
+            .unwrap_or_else(|| "the drill ended before".into());
         return Finding::new(
             Judgement::Invalid,
             format!("which server answers now could not be asked: {why}"),
@@ -140,8 +136,8 @@ fn ledger_reconciles(record: &DrillRecord) -> Finding {
 }
 
 fn same_instance(record: &DrillRecord) -> Finding {
-    let before = seen::<InstanceView>(record, "instance-before").map(|instance| instance.resource_id);
-    let after = seen::<InstanceView>(record, "instance-after").map(|instance| instance.resource_id);
+    let before = record.observed::<InstanceView>("instance-before").map(|instance| instance.resource_id);
+    let after = record.observed::<InstanceView>("instance-after").map(|instance| instance.resource_id);
     match (before, after) {
         (Some(before), Some(after)) if before == after => {
             Finding::new(Judgement::Passed, format!("resource id {after} before and after"))
@@ -155,7 +151,7 @@ fn same_instance(record: &DrillRecord) -> Finding {
 }
 
 fn multi_az_whole(record: &DrillRecord) -> Finding {
-    match seen::<String>(record, "multi-az").as_deref() {
+    match record.observed::<String>("multi-az").as_deref() {
         Some("whole") => {
             Finding::new(Judgement::Passed, "available, Multi-AZ, with a standby in another zone")
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lifeboat_engine::{Context, StepError, wait_for};
-use lifeboat_model::{Elapsed, outages};
+use lifeboat_model::outages;
 use lifeboat_targets::rds::{EventView, Rds};
 use lifeboat_targets::{AwsError, Effect};
 use time::OffsetDateTime;
@@ -104,7 +104,7 @@ pub async fn await_recovery(s: Shared, context: Context) -> Result<(), StepError
     let fault = s.asked_at();
     context.observe("stable-for-s", stable_for.as_secs_f64());
     // What was acknowledged before the fault is needed as well.
-    let some_before = Elapsed(fault.0.saturating_sub(5_000_000));
+    let some_before = fault.before(Duration::from_secs(5));
     let waited =
         wait_for("the recovery", Duration::from_millis(20), s.options.give_up(&s.params), || async {
             let now = context.now();

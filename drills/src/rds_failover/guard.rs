@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use lifeboat_engine::{Context, StepError, wait_for};
-use lifeboat_model::{Elapsed, Stream};
+use lifeboat_engine::{Context, StepError};
+use lifeboat_model::Stream;
 use lifeboat_targets::postgres::{connection_limits, ledger_obstacles, open_sessions, server_witness};
 use lifeboat_targets::rds::{InstanceView, api_probe};
 
@@ -117,25 +117,5 @@ pub async fn confirm_steady_state(s: Shared, context: Context) -> Result<(), Ste
     let mut wanted =
         vec![Stream::Read, Stream::Pinned, Stream::Connect, streams::leading(s.table().is_some())];
     wanted.extend(s.target.app_health.as_ref().map(|_| Stream::Http));
-    let probes = context.probes();
-    let began = context.now();
-    wait_for("a steady state", Duration::from_millis(50), Duration::from_secs(45), || async {
-        let now = context.now();
-        if now.since(began) < quiet {
-            return Err("the first attempts".to_owned());
-        }
-        let since = Elapsed(now.0.saturating_sub(u64::try_from(quiet.as_micros()).unwrap_or(u64::MAX)));
-        for stream in &wanted {
-            let seen = probes.seen(*stream, since);
-            if let Some(failure) = seen.iter().find(|a| !a.ok()) {
-                return Err(format!("stream {} failed: {}", stream.name(), failure.failure_text()));
-            }
-            if seen.is_empty() {
-                return Err(format!("stream {} has no answer yet", stream.name()));
-            }
-        }
-        Ok(())
-    })
-    .await
-    .map_err(StepError::failed)
+    streams::await_quiet(&context, &wanted, quiet).await
 }

@@ -3,16 +3,14 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
-use lifeboat_engine::{Context, OptionsError, Params, StepError};
+use lifeboat_engine::{OptionsError, Params, StepError};
 use lifeboat_model::{DurationText, Elapsed, ProbeMode, RdsInstanceTarget, UndoAction};
 use lifeboat_targets::Aws;
 use lifeboat_targets::postgres::{LedgerTable, Server};
 use lifeboat_targets::rds::{InstanceView, Rds};
 use serde::Deserialize;
 
-use crate::access::session_prefix;
+use crate::access;
 use crate::streams::Slots;
 
 /// The drill's options in the plan.
@@ -95,18 +93,6 @@ impl Shared {
         Self { params, target: target.clone(), options: options.clone(), table, known: Arc::default() }
     }
 
-    /// A step's act as the engine wants it.
-    pub fn act<Fut>(
-        &self,
-        act: fn(Shared, Context) -> Fut,
-    ) -> impl FnOnce(Context) -> BoxFuture<'static, Result<(), StepError>> + Send + 'static
-    where
-        Fut: Future<Output = Result<(), StepError>> + Send + 'static,
-    {
-        let this = self.clone();
-        move |context| act(this, context).boxed()
-    }
-
     /// The ledger table; `None` where the plan allows reads only.
     pub fn table(&self) -> Option<&LedgerTable> {
         self.table.as_ref()
@@ -160,10 +146,7 @@ impl Shared {
 
     pub fn undo_sessions(&self) -> Result<UndoAction, String> {
         let server = self.server().map_err(|error| error.to_string())?;
-        Ok(UndoAction::EndSessions {
-            server: server.reference().clone(),
-            application_name: session_prefix(&self.params),
-        })
+        Ok(access::end_sessions(&self.params, &server))
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {

@@ -15,6 +15,7 @@ mod lane;
 mod ledger;
 mod measure;
 mod outage;
+mod plan_entries;
 mod plan_file;
 mod record;
 mod secret;
@@ -34,10 +35,10 @@ pub use lane::{Lane, LaneSpan, lanes};
 pub use ledger::{LedgerLine, ReadBack, Reconciliation, reconcile};
 pub use measure::{Figure, Interval, Measured, Measurements, Milestones, Rpo, Rto};
 pub use outage::{Outage, outage, outages};
-pub use plan_file::{
-    DrillEntry, Environment, PlanFile, PlanFileError, Port, PostgresTarget, ProbeMode, Provider,
-    RdsInstanceTarget, TargetEntry,
+pub use plan_entries::{
+    DrillEntry, Environment, Port, PostgresTarget, ProbeMode, Provider, RdsInstanceTarget, TargetEntry,
 };
+pub use plan_file::{PlanFile, PlanFileError};
 pub use record::{
     CheckRecord, DrillRecord, EnvironmentRecord, FileDigest, Objectives, PlanReference, Proof, RECORD_SCHEMA,
     RunRecord, StepRecord, TargetIdentity, TimelineEntry, Tool, UndoRecord,

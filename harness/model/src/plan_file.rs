@@ -1,17 +1,15 @@
 //! The plan file: what a person writes in TOML.
 //!
-//! Unknown keys are refused. `${NAME}` is replaced in every string. Passwords have to come from a variable and live in
-//! a [`Secret`]. What is read here is not yet known to make sense to a drill: each drill reads its own options.
+//! `${NAME}` is replaced in every string. Passwords have to come from a variable and live in a [`crate::Secret`]. What is read here is not yet known to make sense to a drill: each drill reads its own options.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use toml::{Table, Value};
 
 use crate::variables::{VariableError, expand, names};
-use crate::{DurationText, Secret};
+use crate::{DrillEntry, Environment, TargetEntry};
 
 /// What is wrong with a plan file.
 #[derive(Debug, Error)]
@@ -63,181 +61,6 @@ pub enum PlanFileError {
     /// A plan without a drill.
     #[error("the plan has no [[drills]]; add one (`lifeboat list` shows the catalogue)")]
     NoDrill,
-}
-
-/// Where the control plane is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Provider {
-    /// Amazon Web Services, or an endpoint that stands in for it.
-    Aws,
-    /// LocalStack.
-    Localstack,
-    /// Lifeboat's own sandbox.
-    Sandbox,
-}
-
-impl Provider {
-    /// The provider's name as plans write it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Aws => "aws",
-            Self::Localstack => "localstack",
-            Self::Sandbox => "sandbox",
-        }
-    }
-}
-
-/// `[environment]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Environment {
-    /// A name for reports.
-    pub name: String,
-    /// Where the control plane is.
-    pub provider: Provider,
-    /// The AWS region.
-    #[serde(default = "default_region")]
-    pub region: String,
-    /// The AWS account, twelve digits; the caller's must be the same.
-    pub account: Option<String>,
-    /// Another address of the control plane.
-    pub endpoint: Option<String>,
-    /// Whether people depend on it.
-    #[serde(default)]
-    pub production: bool,
-    /// For the sandbox that a run starts itself: what is in it, as a path relative to the plan.
-    pub seed: Option<String>,
-}
-
-fn default_region() -> String {
-    "us-east-1".into()
-}
-
-/// How a target may be probed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
-#[serde(rename_all = "lowercase")]
-pub enum ProbeMode {
-    /// Into a ledger table in a schema of the drill's own.
-    #[default]
-    Write,
-    /// Reads only, where the role may not create a schema; the RPO is then not measured.
-    Read,
-}
-
-/// One `[targets.NAME]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum TargetEntry {
-    /// An Amazon RDS DB instance.
-    RdsInstance(RdsInstanceTarget),
-    /// A PostgreSQL server without a control plane.
-    Postgres(PostgresTarget),
-}
-
-/// An Amazon RDS DB instance that runs PostgreSQL.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RdsInstanceTarget {
-    /// The DB instance identifier.
-    pub identifier: String,
-    /// The database to connect to.
-    pub database: String,
-    /// The role to connect as.
-    pub user: String,
-    /// That role's password.
-    pub password: Secret,
-    /// Another host than the instance's endpoint (a tunnel, a bastion).
-    pub host: Option<String>,
-    /// Another port than the instance's endpoint.
-    pub port: Option<Port>,
-    /// A role that may use the reserved connections.
-    pub admin_user: Option<String>,
-    /// That role's password.
-    pub admin_password: Option<Secret>,
-    /// How it may be probed.
-    #[serde(default)]
-    pub probe: ProbeMode,
-    /// An HTTP address that says whether the application is healthy.
-    pub app_health: Option<String>,
-}
-
-/// A PostgreSQL server without a control plane.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PostgresTarget {
-    /// Host name or address.
-    pub host: String,
-    /// TCP port.
-    #[serde(default = "default_port")]
-    pub port: Port,
-    /// The database to connect to.
-    pub database: String,
-    /// The role to connect as.
-    pub user: String,
-    /// That role's password.
-    pub password: Secret,
-    /// A role that may use the reserved connections.
-    pub admin_user: Option<String>,
-    /// That role's password.
-    pub admin_password: Option<Secret>,
-    /// An HTTP address that says whether the application is healthy.
-    pub app_health: Option<String>,
-}
-
-fn default_port() -> Port {
-    Port::Number(5432)
-}
-
-/// A TCP port: a number, or a variable that holds one.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "PortForm")]
-pub enum Port {
-    /// The port.
-    Number(u16),
-    /// A variable without its value, which only a plan that is printed and not run has.
-    Unresolved(String),
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum PortForm {
-    Number(i64),
-    Text(String),
-}
-
-impl TryFrom<PortForm> for Port {
-    type Error = String;
-
-    fn try_from(form: PortForm) -> Result<Self, String> {
-        let text = match form {
-            PortForm::Text(text) if text.starts_with("${") => return Ok(Self::Unresolved(text)),
-            PortForm::Text(text) => text,
-            PortForm::Number(number) => number.to_string(),
-        };
-        match text.parse() {
-            Ok(number) if number > 0 => Ok(Self::Number(number)),
-            _ => Err(format!("`{text}` is not a TCP port; write one from 1 to 65535")),
-        }
-    }
-}
-
-/// One `[[drills]]`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct DrillEntry {
-    /// The drill's name in every report.
-    pub name: String,
-    /// Which drill of the catalogue.
-    pub scenario: String,
-    /// The name of a `[targets.…]`.
-    pub target: String,
-    /// The recovery time objective.
-    pub rto: Option<DurationText>,
-    /// The recovery point objective.
-    pub rpo: Option<DurationText>,
-    /// What is left: the options of that one drill, which it reads itself.
-    #[serde(flatten)]
-    pub options: Table,
 }
 
 /// A plan file with its variables replaced.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -232,6 +233,13 @@ pub struct DrillRecord {
     /// The probe streams, downsampled with every failure edge kept.
     #[serde(default)]
     pub lanes: Vec<Lane>,
+}
+
+impl DrillRecord {
+    /// The last value of what was observed under that name, if it has the form asked for.
+    pub fn observed<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        self.observations.get(name).and_then(|value| serde_json::from_value(value.clone()).ok())
+    }
 }
 
 /// A run.

@@ -21,6 +21,11 @@ impl Elapsed {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
 
+    /// The moment `by` earlier, at the earliest the start of the run.
+    pub fn before(self, by: Duration) -> Elapsed {
+        Self(self.0.saturating_sub(u64::try_from(by.as_micros()).unwrap_or(u64::MAX)))
+    }
+
     /// The moment `by` later.
     pub fn plus(self, by: Duration) -> Elapsed {
         Self(self.0.saturating_add(u64::try_from(by.as_micros()).unwrap_or(u64::MAX)))
