@@ -235,3 +235,7 @@ fn each_string(
     }
     walk_table(table, &mut Vec::new(), act)
 }
+
+#[cfg(test)]
+#[path = "plan_file_tests.rs"]
+mod tests;

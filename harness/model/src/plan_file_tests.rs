@@ -1,0 +1,98 @@
+//! Plans as people get them wrong: each error names the section and what to do.
+
+use rstest::rstest;
+
+use super::*;
+
+const PLAN: &str = r#"
+[environment]
+name = "staging"
+provider = "aws"
+region = "eu-west-1"
+account = "123456789012"
+
+[targets.orders]
+kind = "rds-instance"
+identifier = "orders-${ENV}"
+database = "app"
+user = "drill"
+password = "${ORDERS_PASSWORD}"
+
+[targets.plain]
+kind = "postgres"
+host = "127.0.0.1"
+port = "${PORT}"
+database = "app"
+user = "drill"
+password = "${ORDERS_PASSWORD}"
+
+[[drills]]
+name = "orders-failover"
+scenario = "rds-failover"
+target = "orders"
+rto = "120s"
+rpo = "0s"
+stable_for = "5s"
+"#;
+
+fn lookup(name: &str) -> Option<String> {
+    let value = match name {
+        "ENV" => "blue",
+        "PORT" => "6432",
+        "ORDERS_PASSWORD" => "hunter2",
+        _ => return None,
+    };
+    Some(value.into())
+}
+
+fn resolve(text: &str) -> Result<PlanFile, PlanFileError> {
+    PlanFile::resolve(&PlanFile::raw(text)?, &lookup)
+}
+
+#[test]
+fn a_whole_plan() {
+    let plan = resolve(PLAN).unwrap();
+    let TargetEntry::RdsInstance(orders) = &plan.targets["orders"] else { panic!("another kind") };
+    assert_eq!((orders.identifier.as_str(), orders.password.expose()), ("orders-blue", "hunter2"));
+    let TargetEntry::Postgres(plain) = &plan.targets["plain"] else { panic!("another kind") };
+    assert_eq!(plain.port, crate::Port::Number(6432));
+    let drill = &plan.drills[0];
+    assert_eq!(drill.rto.unwrap().0.as_secs(), 120);
+    assert_eq!(drill.options.keys().collect::<Vec<_>>(), ["stable_for"], "what is left is the drill's own");
+    let names = PlanFile::variables(&PlanFile::raw(PLAN).unwrap()).unwrap();
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["ENV", "ORDERS_PASSWORD", "PORT"]);
+    assert!(!format!("{plan:?}").contains("hunter2"));
+}
+
+#[rstest]
+#[case("database = \"app\"\nuser", "databse = \"app\"\nuser", &["[targets.orders]", "databse"])]
+#[case("provider = \"aws\"", "provider = \"gcp\"", &["[environment]", "gcp", "sandbox"])]
+#[case("rto = \"120s\"", "rto = 120", &["[[drills]] number 1", "120"])]
+#[case("rto = \"120s\"", "rto = \"120\"", &["[[drills]] number 1", "`120`", "ms, s, m, h"])]
+#[case("kind = \"postgres\"", "kind = \"mysql\"", &["[targets.plain]", "mysql", "postgres"])]
+#[case("port = \"${PORT}\"", "port = 70000", &["[targets.plain]", "70000", "65535"])]
+#[case("password = \"${ORDERS_PASSWORD}\"", "password = \"x\"", &["targets.orders", "password", "${NAME}"])]
+#[case("${ENV}", "${NOPE}", &["[targets.orders] identifier", "NOPE", "not set"])]
+#[case("${ENV}", "${ENV", &["[targets.orders] identifier", "${NAME}"])]
+#[case("target = \"orders\"", "target = \"order\"", &["orders-failover", "order", "orders, plain"])]
+#[case("[environment]", "[enviroment]", &["[environment]", "missing"])]
+#[case("[[drills]]", "[[drill]]", &["drill", "unknown section"])]
+#[case("name = \"staging\"", "name = \"stag", &["not valid TOML", "line 3"])]
+fn each_mistake_is_named(#[case] from: &str, #[case] to: &str, #[case] says: &[&str]) {
+    let text = PLAN.replacen(from, to, 1);
+    assert_ne!(text, PLAN);
+    let error = resolve(&text).unwrap_err().to_string();
+    for word in says {
+        assert!(error.contains(word), "`{error}` does not say {word}");
+    }
+    assert!(!error.contains("hunter2"), "{error}");
+}
+
+#[test]
+fn two_drills_of_one_name_and_none_at_all() {
+    let drill = &PLAN[PLAN.find("[[drills]]").unwrap()..];
+    let twice = resolve(&format!("{PLAN}{drill}")).unwrap_err().to_string();
+    assert!(twice.contains("orders-failover"), "{twice}");
+    let none = resolve(&PLAN.replace(drill, "")).unwrap_err().to_string();
+    assert!(none.contains("[[drills]]"), "{none}");
+}
