@@ -78,6 +78,15 @@ fn drill_lines(text: &mut String, drill: &DrillRecord) {
             let _ = writeln!(text, "    RPO  not measured: {}", clean_line(not_measured));
         }
     }
+    // Refusals are counted by text there, and a check below lists them.
+    for figure in drill.measurements.figures.iter().filter(|figure| !figure.name.starts_with("refusal: ")) {
+        let value = match &figure.value {
+            Measured::Value(serde_json::Value::String(text)) => clean_line(text),
+            Measured::Value(value) => format!("{value} {}", figure.unit),
+            Measured::Not { not_measured } => format!("not measured: {}", clean_line(not_measured)),
+        };
+        let _ = writeln!(text, "    · {}: {}", figure.name, value.trim_end());
+    }
     for check in drill.checks.iter().filter(|check| check.name != "rto" && check.name != "rpo") {
         let sign = match check.outcome {
             Judgement::Passed => "+",
