@@ -6,6 +6,7 @@ mod ledger_table;
 mod limits;
 mod probes;
 mod server;
+pub mod validate;
 mod witness;
 
 pub use connections::Connections;
