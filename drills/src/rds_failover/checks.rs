@@ -99,7 +99,8 @@ fn takes_writes(record: &DrillRecord) -> Finding {
     match lane.spans.last() {
         Some(last) if last.ok => Finding::new(Judgement::Passed, format!("the last {what} was acknowledged")),
         Some(last) => {
-            let error = last.error.clone().unwrap_or_else(|| "no error text".into());
+            let error =
+                last.last_error.clone().or(last.error.clone()).unwrap_or_else(|| "no error text".into());
             let meaning = if error.starts_with("25006") {
                 "the endpoint reaches a server that takes no writes, as an old writer or a reader does"
             } else {
