@@ -7,3 +7,4 @@ mod embedded;
 mod lies;
 mod matrix;
 mod support;
+mod vanish;

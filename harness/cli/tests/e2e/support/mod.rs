@@ -19,4 +19,4 @@ pub use python::junit_problems;
 pub use run::{Record, Run};
 pub use sandbox::{External, containers_of, processes_in, sandbox_folders};
 pub use snapshot::snapshot;
-pub use sql::{Database, rows};
+pub use sql::{Database, Held, rows};

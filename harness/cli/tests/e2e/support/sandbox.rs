@@ -92,15 +92,6 @@ impl External {
         format!("127.0.0.1:{}", self.database("plain").port)
     }
 
-    /// The processes of the servers of an instance or a plain server.
-    pub fn server_processes(&self, name: &str) -> Vec<i32> {
-        let inventory = self.inventory();
-        let entry = ["instances", "servers"].map(|kind| inventory[kind][name].clone());
-        let servers = entry.iter().filter_map(|entry| entry["servers"].as_array()).flatten();
-        let processes = servers.filter_map(|server| server["processes"].as_array()).flatten();
-        processes.map(|p| i32::try_from(p["pid"].as_i64().expect("a pid")).expect("a pid")).collect()
-    }
-
     /// Stops it; it has to clean up after itself.
     pub fn stop(mut self, lab: &Lab) {
         drop(self.child.stdin.take());

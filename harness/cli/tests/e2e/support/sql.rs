@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio_postgres::{NoTls, SimpleQueryMessage};
+use tokio_postgres::{Config, NoTls, SimpleQueryMessage};
 
 /// Where a database is and how to get in.
 #[derive(Debug, Clone)]
@@ -25,11 +25,15 @@ pub fn rows(database: &Database, statements: &str) -> Result<Vec<String>, String
     })
 }
 
-async fn ask(database: &Database, statements: &str) -> Result<Vec<String>, tokio_postgres::Error> {
-    let mut config = tokio_postgres::Config::new();
+fn config(database: &Database) -> Config {
+    let mut config = Config::new();
     config.host("127.0.0.1").port(database.port).user(&database.user).password(&database.password);
     config.dbname(&database.name).application_name("bystander");
-    let (client, connection) = config.connect(NoTls).await?;
+    config
+}
+
+async fn ask(database: &Database, statements: &str) -> Result<Vec<String>, tokio_postgres::Error> {
+    let (client, connection) = config(database).connect(NoTls).await?;
     let wire = tokio::spawn(connection);
     let answers = client.simple_query(statements).await?;
     drop(client);
@@ -41,4 +45,20 @@ async fn ask(database: &Database, statements: &str) -> Result<Vec<String>, tokio
         _ => None,
     });
     Ok(rows.collect())
+}
+
+/// A session that stays open until this is dropped.
+pub struct Held {
+    _client: tokio_postgres::Client,
+    _connection: tokio_postgres::Connection<tokio_postgres::Socket, tokio_postgres::tls::NoTlsStream>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Held {
+    pub fn open(database: &Database) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let (client, connection) =
+            runtime.block_on(config(database).connect(NoTls)).expect("a session of a bystander");
+        Self { _client: client, _connection: connection, _runtime: runtime }
+    }
 }
