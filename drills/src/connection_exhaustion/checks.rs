@@ -93,8 +93,11 @@ fn refused_rightly(record: &DrillRecord) -> Finding {
     }
     let list =
         refusals.iter().map(|(text, count)| format!("{count} × {text}")).collect::<Vec<_>>().join("; ");
-    let right = refusals.iter().all(|(text, _)| text.starts_with(TOO_MANY_CONNECTIONS));
-    Finding::new(if right { Judgement::Passed } else { Judgement::Failed }, list)
+    if refusals.iter().all(|(text, _)| text.starts_with(TOO_MANY_CONNECTIONS)) {
+        Finding::new(Judgement::Passed, list)
+    } else {
+        Finding::new(Judgement::Failed, format!("connections failed otherwise than at the limit: {list}"))
+    }
 }
 
 fn admin_let_in(record: &DrillRecord) -> Finding {
@@ -113,7 +116,7 @@ fn calm(record: &DrillRecord) -> Finding {
             let after: u64 = record.observed("open-sessions-after").unwrap_or_default();
             Finding::new(Judgement::Passed, format!("{after} sessions, as before"))
         }
-        Some(why) => Finding::new(Judgement::Failed, format!("sessions are left: {why}")),
+        Some(why) => Finding::new(Judgement::Failed, format!("not back to the steady state: {why}")),
         None => {
             Finding::new(Judgement::Inconclusive, "the drill ended before the sessions were counted again")
         }

@@ -171,6 +171,8 @@ pub async fn hold(s: Shared, context: Context) -> Result<(), StepError> {
     };
     let (refilled, peak, ()) = futures_util::join!(refill, watch, try_admin(&s, &context));
     refilled?;
+    // What was refused is in the ledger, and the peak says nothing without it.
+    context.save_ledger().await?;
     context.observe("sessions-at-peak", peak?);
     Ok(())
 }

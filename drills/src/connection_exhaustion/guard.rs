@@ -22,6 +22,7 @@ pub async fn identify_instance(s: Shared, context: Context) -> Result<(), StepEr
         .describe(id)
         .await
         .map_err(|error| StepError::Failed(format!("cannot look up DB instance `{id}`: {error}")))?;
+    context.observe("control-plane-retries", rds.aws().retries());
     context.identified(instance.identity()).await?;
     let (key, value) = ALLOW_TAG;
     may_harm(&s.params, id, Some(instance.tag(key) == Some(value)))?;

@@ -68,6 +68,8 @@ async fn events(s: &Shared, context: &Context) -> Result<Vec<EventView>, AwsErro
 pub async fn read_back(s: Shared, context: Context) -> Result<(), StepError> {
     context.mark("observed-until");
     context.probes().stop().await;
+    context.save_ledger().await?;
+    context.observe("probing", "ended");
     if let Err(error) = events(&s, &context).await {
         context.observe("events-error", error.to_string());
     }
@@ -83,6 +85,7 @@ pub async fn read_back(s: Shared, context: Context) -> Result<(), StepError> {
             for writer in rows {
                 context.read_back(writer);
             }
+            context.save_ledger().await?;
             context.observe("read-back", "done");
         }
         Err(error) => context.observe("read-back", error.to_string()),

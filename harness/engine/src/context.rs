@@ -52,6 +52,16 @@ impl Context {
         self.ledger.add(LedgerLine::ReadBack { drill: self.drill.clone(), rows });
     }
 
+    /// Waits until the ledger is on disk up to here, so that what a step says of it holds in the record of a run that is
+    /// killed after.
+    ///
+    /// # Errors
+    /// If the ledger cannot be written.
+    pub async fn save_ledger(&self) -> Result<(), StepError> {
+        let saved = self.ledger.finish().await;
+        saved.map_err(|error| StepError::Indeterminate(format!("cannot write the ledger: {error}")))
+    }
+
     /// Journals what the target is, on disk before anything is done to it.
     ///
     /// # Errors

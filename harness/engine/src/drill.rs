@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lifeboat_model::{
     DrillFacts, DrillRecord, Environment, Finding, Judgement, Measured, Measurements, Objectives,
-    TargetEntry, seconds,
+    TargetEntry, read_value, seconds,
 };
 use thiserror::Error;
 use toml::Table;
@@ -88,9 +88,7 @@ impl Params {
     /// # Errors
     /// If a key is unknown or a value does not fit.
     pub fn options<T: serde::de::DeserializeOwned>(&self) -> Result<T, OptionsError> {
-        toml::Value::Table(self.options.clone())
-            .try_into()
-            .map_err(|error: toml::de::Error| self.wrong(error.message().trim()))
+        read_value(toml::Value::Table(self.options.clone())).map_err(|error| self.wrong(error))
     }
 
     /// An error about this drill's part of the plan.

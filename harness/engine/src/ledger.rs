@@ -28,7 +28,11 @@ impl Ledger {
     /// # Errors
     /// If it cannot be created.
     pub fn create(path: &Path) -> std::io::Result<Self> {
-        let file = BufWriter::new(File::create_new(path)?);
+        Self::on(File::create_new(path)?)
+    }
+
+    fn on(file: File) -> std::io::Result<Self> {
+        let file = BufWriter::new(file);
         let (orders, queue) = mpsc::channel();
         std::thread::Builder::new().name("ledger".into()).spawn(move || write_all(file, &queue))?;
         Ok(Self { orders })
@@ -40,7 +44,7 @@ impl Ledger {
         let _ = self.orders.send(Order::Line(line));
     }
 
-    /// Waits until every line that was added is on disk.
+    /// Waits until every line that was added is on disk. More may be added after.
     ///
     /// # Errors
     /// The first error of any write.
@@ -61,11 +65,12 @@ fn write_all(mut file: BufWriter<File>, queue: &mpsc::Receiver<Order>) {
                 }
             }
             Order::Finish(done) => {
-                let flushed = match broken.take() {
-                    Some(error) => Err(error),
-                    None => file.flush().and_then(|()| file.get_ref().sync_data()),
-                };
-                let _ = done.send(flushed);
+                if broken.is_none() {
+                    broken = file.flush().and_then(|()| file.get_ref().sync_data()).err();
+                }
+                // Kept: once a line is lost, no later one may be called written.
+                let error = broken.as_ref().map(|error| std::io::Error::new(error.kind(), error.to_string()));
+                let _ = done.send(error.map_or(Ok(()), Err));
             }
         }
     }
@@ -74,4 +79,36 @@ fn write_all(mut file: BufWriter<File>, queue: &mpsc::Receiver<Order>) {
 fn append(file: &mut BufWriter<File>, line: &LedgerLine) -> std::io::Result<()> {
     serde_json::to_writer(&mut *file, line)?;
     file.write_all(b"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(seq: u64) -> LedgerLine {
+        let stream = lifeboat_model::Stream::Write;
+        LedgerLine::Skipped { drill: "d".into(), stream, at: lifeboat_model::Elapsed(seq) }
+    }
+
+    #[tokio::test]
+    async fn what_was_saved_is_on_disk_and_more_can_follow() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ledger.jsonl");
+        let ledger = Ledger::create(&path).unwrap();
+        let lines = || std::fs::read_to_string(&path).unwrap().lines().count();
+        for count in [1, 2] {
+            ledger.add(line(count));
+            ledger.finish().await.unwrap();
+            assert_eq!(lines(), usize::try_from(count).unwrap());
+        }
+    }
+
+    #[tokio::test]
+    async fn an_error_stays() {
+        let ledger = Ledger::on(File::create("/dev/full").unwrap()).unwrap();
+        for _ in 0..2 {
+            ledger.add(line(1));
+            assert!(ledger.finish().await.is_err());
+        }
+    }
 }

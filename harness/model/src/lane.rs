@@ -29,6 +29,10 @@ pub struct LaneSpan {
     /// Code and text of the first failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Code and text of the last failure, where it is another than the first: sessions that a fault ends say so, and
+    /// only those that come after say how the service is since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
 }
 
 /// The lanes of a drill, in the order of the streams.
@@ -49,6 +53,9 @@ pub fn lanes(attempts: &[Attempt]) -> Vec<Lane> {
                 span.to_s = since(attempt.end);
                 span.attempts += 1;
                 span.slowest_ms = span.slowest_ms.max(took_ms);
+                span.last_error = (!span.ok)
+                    .then(|| attempt.failure_text())
+                    .filter(|text| span.error.as_ref() != Some(text));
             }
             _ => lane.spans.push(LaneSpan {
                 ok: attempt.ok(),
@@ -57,6 +64,7 @@ pub fn lanes(attempts: &[Attempt]) -> Vec<Lane> {
                 attempts: 1,
                 slowest_ms: took_ms,
                 error: (!attempt.ok()).then(|| attempt.failure_text()),
+                last_error: None,
             }),
         }
     }
@@ -78,6 +86,31 @@ impl Attempt {
 mod tests {
     use super::*;
     use crate::AttemptOutcome;
+
+    fn failure(n: u64, code: &str) -> Attempt {
+        Attempt {
+            stream: Stream::Write,
+            slot: 0,
+            seq: n,
+            start: Elapsed(n * 10_000),
+            end: Elapsed(n * 10_000 + 1_000),
+            outcome: AttemptOutcome::Refused,
+            held_since: None,
+            code: Some(code.into()),
+            text: None,
+        }
+    }
+
+    #[test]
+    fn a_span_of_failures_keeps_its_first_and_its_last_error() {
+        let errors = |codes: &[&str]| {
+            let attempts: Vec<Attempt> = codes.iter().zip(1..).map(|(code, n)| failure(n, code)).collect();
+            let span = lanes(&attempts)[0].spans[0].clone();
+            (span.error.unwrap(), span.last_error)
+        };
+        assert_eq!(errors(&["57P01", "57P01", "25006"]), ("57P01".into(), Some("25006".into())));
+        assert_eq!(errors(&["57P01", "25006", "57P01"]), ("57P01".into(), None));
+    }
 
     #[test]
     fn every_edge_is_kept() {

@@ -38,7 +38,7 @@ pub use outage::{Outage, outage, outages};
 pub use plan_entries::{
     DrillEntry, Environment, Port, PostgresTarget, ProbeMode, Provider, RdsInstanceTarget, TargetEntry,
 };
-pub use plan_file::{PlanFile, PlanFileError};
+pub use plan_file::{PlanFile, PlanFileError, read_value};
 pub use record::{
     CheckRecord, DrillRecord, EnvironmentRecord, FileDigest, Objectives, PlanReference, Proof, RECORD_SCHEMA,
     RunRecord, StepRecord, TargetIdentity, TimelineEntry, Tool, UndoRecord,

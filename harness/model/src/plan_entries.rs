@@ -66,8 +66,7 @@ pub enum ProbeMode {
 }
 
 /// One `[targets.NAME]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TargetEntry {
     /// An Amazon RDS DB instance.
     RdsInstance(RdsInstanceTarget),

@@ -130,7 +130,7 @@ impl PlanFile {
         if let Some(found) = table.remove("targets") {
             let Value::Table(found) = found else { return Err(wrong("targets", "write [targets.NAME]")) };
             for (name, value) in found {
-                let target = typed(value, &format!("[targets.{name}]"))?;
+                let target = target(value, &format!("[targets.{name}]"))?;
                 targets.insert(name, target);
             }
         }
@@ -181,11 +181,32 @@ fn section<T: DeserializeOwned>(table: &mut Table, name: &str) -> Result<T, Plan
     typed(value, &bracketed)
 }
 
+/// The kind is looked at first, and by hand: serde would name no key of what is wrong behind it.
+fn target(mut value: Value, section: &str) -> Result<TargetEntry, PlanFileError> {
+    let kind = value.as_table_mut().and_then(|table| table.remove("kind"));
+    let known = "`rds-instance` or `postgres`";
+    match kind {
+        Some(Value::String(kind)) if kind == "rds-instance" => {
+            typed(value, section).map(TargetEntry::RdsInstance)
+        }
+        Some(Value::String(kind)) if kind == "postgres" => typed(value, section).map(TargetEntry::Postgres),
+        Some(other) => Err(wrong(section, &format!("there is no kind {other}, expected {known}"))),
+        None => Err(wrong(section, &format!("missing field `kind`, expected {known}"))),
+    }
+}
+
 fn typed<T: DeserializeOwned>(value: Value, section: &str) -> Result<T, PlanFileError> {
-    value.try_into().map_err(|error: toml::de::Error| PlanFileError::Section {
-        section: section.into(),
-        message: error.message().to_owned(),
-    })
+    read_value(value).map_err(|message| wrong(section, &message))
+}
+
+/// Reads a value of a plan into its form.
+///
+/// # Errors
+/// What is wrong, and the key where it is.
+pub fn read_value<T: DeserializeOwned>(value: Value) -> Result<T, String> {
+    value
+        .try_into()
+        .map_err(|error: toml::de::Error| error.to_string().trim_end().replace("\nin `", ", in `"))
 }
 
 fn refuse_passwords_in_clear(raw: &Table) -> Result<(), PlanFileError> {

@@ -51,8 +51,11 @@ impl LedgerTable {
     /// # Errors
     /// `Failed` where the server refused; `Indeterminate` without an answer.
     pub async fn create(&self, server: &Server, application_name: &str) -> Result<(), StepError> {
-        let session = server.connect(application_name, CONNECT_LIMIT).await.map_err(StepError::failed)?;
         let (schema, comment) = (&self.schema, self.comment.replace('\'', "''"));
+        let at = server.address();
+        let cannot = |error: &PgError| format!("cannot create schema `{schema}` at {at}: {error}");
+        let connected = server.connect(application_name, CONNECT_LIMIT).await;
+        let session = connected.map_err(|error| StepError::Failed(cannot(&error)))?;
         // No primary key: a row that is there twice is something to find.
         let statement = format!(
             "BEGIN; SET LOCAL lock_timeout = '2s'; CREATE SCHEMA {schema}; COMMENT ON SCHEMA {schema} IS '{comment}'; \
@@ -62,7 +65,7 @@ impl LedgerTable {
         let done = session.client().batch_execute(&statement).await.map_err(PgError::from);
         session.close().await;
         done.map_err(|error| {
-            let text = format!("cannot create schema `{schema}`: {error}");
+            let text = cannot(&error);
             if error.is_refusal() { StepError::Failed(text) } else { StepError::Indeterminate(text) }
         })
     }

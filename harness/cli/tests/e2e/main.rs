@@ -1,0 +1,10 @@
+//! The command as a user meets it: started as a process, against sandboxes of the tests' own.
+//!
+//! One program for all subjects, so that they are linked once. Each test has its own folder, ports and servers.
+
+mod crash;
+mod embedded;
+mod lies;
+mod matrix;
+mod support;
+mod vanish;

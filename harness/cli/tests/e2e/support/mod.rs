@@ -1,0 +1,22 @@
+//! What the tests share: a folder and a sandbox of their own, the command, what a run wrote, and SQL.
+
+mod command;
+mod eventually;
+mod http;
+mod lab;
+mod plans;
+mod python;
+mod run;
+mod sandbox;
+mod snapshot;
+mod sql;
+
+pub use command::{Ended, Process, Signal};
+pub use eventually::eventually;
+pub use lab::{Lab, repository, without_docker};
+pub use plans::{ORDERS_SEED, PLAIN_SEED, exhaustion_plan, failover_plan};
+pub use python::junit_problems;
+pub use run::{Record, Run};
+pub use sandbox::{External, containers_of, processes_in, sandbox_folders};
+pub use snapshot::snapshot;
+pub use sql::{Database, Held, rows};

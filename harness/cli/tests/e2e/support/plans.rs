@@ -1,0 +1,74 @@
+//! Seeds and plans for an external sandbox, with the waits of the drills made short.
+
+/// One Multi-AZ instance `orders` with data of its own, released for drills.
+pub const ORDERS_SEED: &str = r#"
+[[instances]]
+identifier = "orders"
+multi_az = true
+max_connections = 60
+master_user = "drill"
+database = "app"
+tags = { "lifeboat:drill" = "allowed" }
+sql = ["CREATE TABLE orders (id bigint PRIMARY KEY, text text); INSERT INTO orders SELECT n, 'order ' || n FROM generate_series(1, 1000) AS n;"]
+"#;
+
+/// One server `plain` without a control plane, with data of its own.
+pub const PLAIN_SEED: &str = r#"
+[[servers]]
+name = "plain"
+database = "app"
+user = "drill"
+max_connections = 30
+sql = ["CREATE TABLE orders (id bigint PRIMARY KEY, text text); INSERT INTO orders SELECT n, 'order ' || n FROM generate_series(1, 1000) AS n;"]
+"#;
+
+const ENVIRONMENT: &str = r#"
+[environment]
+name = "test"
+provider = "sandbox"
+endpoint = "${AWS_ENDPOINT_URL}"
+"#;
+
+/// A plan with the drill `failover` on the instance `orders`; `options` are further lines of the drill.
+pub fn failover_plan(options: &str) -> String {
+    format!(
+        r#"{ENVIRONMENT}
+[targets.orders]
+kind = "rds-instance"
+identifier = "orders"
+database = "app"
+user = "drill"
+password = "${{LIFEBOAT_SANDBOX_PASSWORD}}"
+
+[[drills]]
+name = "failover"
+scenario = "rds-failover"
+target = "orders"
+rto = "5s"
+rpo = "0s"
+{options}
+"#
+    )
+}
+
+/// A plan with the drill `exhaustion` on the server `plain`; `options` are further lines of the drill.
+pub fn exhaustion_plan(options: &str) -> String {
+    format!(
+        r#"{ENVIRONMENT}
+[targets.plain]
+kind = "postgres"
+host = "${{LIFEBOAT_SANDBOX_PLAIN_HOST}}"
+port = "${{LIFEBOAT_SANDBOX_PLAIN_PORT}}"
+database = "app"
+user = "drill"
+password = "${{LIFEBOAT_SANDBOX_PASSWORD}}"
+
+[[drills]]
+name = "exhaustion"
+scenario = "connection-exhaustion"
+target = "plain"
+rto = "5s"
+{options}
+"#
+    )
+}
