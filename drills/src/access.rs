@@ -1,7 +1,7 @@
 //! How a drill reaches its target, whether it may harm it, and what its sessions are called.
 
 use lifeboat_engine::{Context, OptionsError, Params, StepError};
-use lifeboat_model::{Port, RdsInstanceTarget, Secret, ServerRef, UndoAction};
+use lifeboat_model::{Port, RdsInstanceTarget, Secret, ServerRef, UndoAction, short_hash};
 use lifeboat_targets::postgres::Server;
 use lifeboat_targets::rds::InstanceView;
 
@@ -10,9 +10,7 @@ pub const ALLOW_TAG: (&str, &str) = ("lifeboat:drill", "allowed");
 
 /// The beginning of the application name of every session of a drill: run and drill, so that undo finds them.
 pub fn session_prefix(params: &Params) -> String {
-    let drill =
-        params.drill.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
-    format!("lifeboat/{}/{drill:08x}/", params.run_id)
+    format!("lifeboat/{}/{:08x}/", params.run_id, short_hash(&params.drill))
 }
 
 /// The application name of the drill's sessions of one kind.
@@ -62,6 +60,7 @@ pub fn server(
         port,
         database: database.into(),
         user: user.into(),
+        own_sandbox: params.own_sandbox,
     };
     Server::new(reference, password.clone())
 }

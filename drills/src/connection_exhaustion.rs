@@ -32,7 +32,7 @@ impl Drill for ConnectionExhaustion {
         About {
             summary: "opens connections to the server's limit and past it, holds them, and lets go",
             targets: &["rds-instance", "postgres"],
-            needs: "a PostgreSQL role that may connect; for an RDS instance the tag lifeboat:drill = allowed or \
+            needs: "a PostgreSQL role as applications have it, without a right to the reserve; for an RDS instance the tag lifeboat:drill = allowed or \
                     --confirm, for a plain server --confirm=HOST:PORT; in production the option connections",
             proves: "where the limit is and how it refuses (SQLSTATE 53300), what open and fresh connections see \
                      meanwhile, whether the reserved slot lets an administrator in, how soon an application connects \
@@ -82,9 +82,19 @@ impl Drill for ConnectionExhaustion {
         Ok(plan
             .then(
                 Step::build(
+                    "check-limits",
+                    Phase::Guard,
+                    "connect; read the limits; the role must not be one that may use the reserve",
+                    minute,
+                    act(&s, guard::check_limits),
+                )
+                .no_undo("it only reads"),
+            )
+            .then(
+                Step::build(
                     "open-watcher",
                     Phase::Guard,
-                    "open the connection that watches; read the limits and how many sessions are open",
+                    "open the connection that watches, and count the sessions",
                     minute,
                     act(&s, guard::open_watcher),
                 )

@@ -2,7 +2,7 @@
 
 use lifeboat_engine::{Check, objective_checks};
 use lifeboat_model::{DrillRecord, Finding, Judgement, Proof};
-use lifeboat_targets::postgres::ConnectionLimits;
+use lifeboat_targets::postgres::{ConnectionLimits, LimitScope};
 use serde_json::Value;
 
 use super::climb::TOO_MANY_CONNECTIONS;
@@ -18,6 +18,7 @@ pub fn checks() -> Vec<Check> {
         Check { name: "the limit is that of the settings", judge: limit_fits },
         Check { name: "refused for want of connections", judge: refused_rightly },
         Check { name: "the reserved slot lets an administrator in", judge: admin_let_in },
+        Check { name: "applications connect again", judge: connects_again },
         Check { name: "sessions are back to the steady state", judge: calm },
     ]);
     checks
@@ -74,11 +75,14 @@ fn limit_fits(record: &DrillRecord) -> Finding {
     if refusals(record).is_empty() {
         return Finding::new(Judgement::Unasked, "the limit was not reached under the cap");
     }
-    let expected = u64::from(limits.for_applications());
-    let text = format!(
-        "{peak} sessions found, {expected} by the settings (max_connections {} less the reserved ones)",
-        limits.max_connections
-    );
+    let scope = record.observed("limit-scope").unwrap_or(LimitScope::Server);
+    let expected = u64::from(limits.of(scope));
+    let which = match scope {
+        LimitScope::Server => format!("max_connections {} less the reserved ones", limits.max_connections),
+        LimitScope::Role => "the limit of the role".to_owned(),
+        LimitScope::Database => "the limit of the database".to_owned(),
+    };
+    let text = format!("{peak} sessions found, {expected} by the settings ({which})");
     if peak <= expected && peak + IN_FLIGHT >= expected {
         Finding::new(Judgement::Passed, text)
     } else {
@@ -103,10 +107,21 @@ fn refused_rightly(record: &DrillRecord) -> Finding {
 fn admin_let_in(record: &DrillRecord) -> Finding {
     match record.observed::<String>("admin").as_deref() {
         None => Finding::new(Judgement::Unasked, "the target names no admin_user"),
+        Some(_) if refusals(record).is_empty() => {
+            Finding::new(Judgement::Unasked, "nothing was refused under the cap, so nothing was proved")
+        }
         Some("let in") => {
             Finding::new(Judgement::Passed, "the administrator was let in while applications were refused")
         }
         Some(error) => Finding::new(Judgement::Failed, format!("the administrator was kept out: {error}")),
+    }
+}
+
+fn connects_again(record: &DrillRecord) -> Finding {
+    match record.observed::<String>("recovery").as_deref() {
+        Some("recovered") => Finding::new(Judgement::Passed, "fresh connections succeed after the release"),
+        Some(why) => Finding::new(Judgement::Failed, format!("applications do not get in again: {why}")),
+        None => Finding::new(Judgement::Inconclusive, "the drill ended before the release"),
     }
 }
 

@@ -120,7 +120,6 @@ pub async fn climb(s: Shared, context: Context) -> Result<(), StepError> {
     context.mark("climb-ended");
     let (opened, refused) = (climb.opened.load(Ordering::SeqCst), climb.refused.load(Ordering::SeqCst));
     context.observe("climb-opened", opened);
-    context.observe("climb-capped", refused == 0);
     if refused == 0 && climb.other_errors.load(Ordering::SeqCst) > 0 {
         let last = context.probes().seen(Stream::Climb, Elapsed(0)).into_iter().rfind(|a| !a.ok());
         let why = last.map_or_else(|| "unknown".into(), |a| a.failure_text());
@@ -133,8 +132,8 @@ pub async fn climb(s: Shared, context: Context) -> Result<(), StepError> {
 /// Stays at the limit: a client tries again and again, so that a slot that somebody gives up is taken at once, and the
 /// watching connection counts.
 pub async fn hold(s: Shared, context: Context) -> Result<(), StepError> {
-    let watcher = s.watcher()?;
-    let capped: bool = s.options.connections.is_some_and(|cap| s.client_count() >= cap as usize);
+    let (watcher, scope) = (s.watcher()?, s.scope()?);
+    let at_cap = || s.options.connections.is_some_and(|cap| s.client_count() >= cap as usize);
     let end = context.now().plus(s.options.hold());
     let refill = async {
         let server = s.server()?;
@@ -142,7 +141,7 @@ pub async fn hold(s: Shared, context: Context) -> Result<(), StepError> {
         let mut seq = 1_000_000;
         let mut ticks = interval(Duration::from_millis(20));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while context.now() < end && !capped {
+        while context.now() < end && !at_cap() {
             ticks.tick().await;
             seq += 1;
             let start = context.now();
@@ -163,7 +162,7 @@ pub async fn hold(s: Shared, context: Context) -> Result<(), StepError> {
             let open = open_sessions(&watcher).await.map_err(|error| {
                 StepError::Indeterminate(format!("the connection that watches was lost: {error}"))
             })?;
-            peak = peak.max(open);
+            peak = peak.max(open.of(scope));
             if context.now() >= end {
                 return Ok(peak);
             }

@@ -4,13 +4,18 @@ use std::time::Duration;
 
 use lifeboat_engine::{Context, StepError};
 use lifeboat_model::{Stream, TargetEntry, TargetIdentity};
-use lifeboat_targets::postgres::{connect_probe, connection_limits, open_sessions, pinned_probe};
+use lifeboat_targets::postgres::{
+    PgError, Server, connect_probe, connection_limits, open_sessions, pinned_probe,
+};
 use lifeboat_targets::rds::Rds;
 use lifeboat_targets::{Aws, http_probe};
 
 use super::state::Shared;
 use crate::access::{ALLOW_TAG, instance_server, may_harm, session_name};
 use crate::streams;
+
+/// How long a single connection may take outside the probes.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 pub async fn identify_instance(s: Shared, context: Context) -> Result<(), StepError> {
     let TargetEntry::RdsInstance(target) = &s.params.target else {
@@ -52,30 +57,52 @@ pub async fn identify_server(s: Shared, context: Context) -> Result<(), StepErro
         .await
 }
 
-/// Opens the connection that watches; it is kept until the sessions are counted at the very end.
-pub async fn open_watcher(s: Shared, context: Context) -> Result<(), StepError> {
+/// The role must be one that applications could use, and something must be free.
+pub async fn check_limits(s: Shared, context: Context) -> Result<(), StepError> {
     let server = s.server()?;
-    let failed = |error| {
-        let text =
-            format!("cannot connect to {} as `{}`: {error}", server.address(), server.reference().user);
-        StepError::Failed(text)
-    };
-    let watcher =
-        server.connect(&session_name(&s.params, "watch"), Duration::from_secs(10)).await.map_err(failed)?;
-    let limits = connection_limits(&watcher).await.map_err(failed)?;
-    let open = open_sessions(&watcher).await.map_err(failed)?;
+    let failed = |error| cannot_connect(&server, &error);
+    let session = server.connect(&session_name(&s.params, "guard"), CONNECT_LIMIT).await.map_err(failed)?;
+    let limits = connection_limits(&session).await.map_err(failed)?;
+    let open = open_sessions(&session).await.map_err(failed)?;
+    session.close().await;
     context.observe("limits", limits);
-    context.observe("open-sessions-before", open);
-    let free = limits.for_applications().saturating_sub(open);
-    if free < 8 {
+    if limits.may_use_reserve {
         let text = format!(
-            "only {free} of {} connections are free: it is exhausted already",
-            limits.max_connections
+            "`{}` may take the connections that are reserved for administrators: use a role as applications have it",
+            server.reference().user
         );
         return Err(StepError::Unmet(text));
     }
-    s.set_watcher(watcher, limits, open);
+    let (scope, free) = limits.nearest(open);
+    if free < 8 {
+        let text =
+            format!("only {free} of {} connections are free: it is exhausted already", limits.of(scope));
+        return Err(StepError::Unmet(text));
+    }
+    context.observe("limit-scope", scope);
+    s.set_limits(limits, scope);
     Ok(())
+}
+
+/// Opens the connection that watches; it is kept until the sessions are counted at the very end.
+pub async fn open_watcher(s: Shared, context: Context) -> Result<(), StepError> {
+    let server = s.server()?;
+    let failed = |error| cannot_connect(&server, &error);
+    let watcher = server.connect(&session_name(&s.params, "watch"), CONNECT_LIMIT).await.map_err(failed)?;
+    let open = open_sessions(&watcher).await.map_err(failed)?.of(s.scope()?);
+    context.observe("open-sessions-before", open);
+    s.set_watcher(watcher, open);
+    Ok(())
+}
+
+fn cannot_connect(server: &Server, error: &PgError) -> StepError {
+    let (at, user) = (server.address(), &server.reference().user);
+    let hint = match error.code.as_deref() {
+        Some("28P01" | "28000") => "; check the target's user and password",
+        Some(_) => "",
+        None => "; check the target's host and port, and that the server runs",
+    };
+    StepError::Failed(format!("cannot look at {at} as `{user}`: {error}{hint}"))
 }
 
 /// A fresh connection and a held one, as an application has them, from before the climb to after the release.
@@ -95,6 +122,8 @@ pub async fn start_probes(s: Shared, context: Context) -> Result<(), StepError> 
         let every = s.params.probe.api_interval;
         probes.start(http_probe(address, every, Duration::from_secs(2)).map_err(StepError::Indeterminate)?);
     }
+    let mut wanted = vec![Stream::Connect, Stream::Pinned];
+    wanted.extend(health.map(|_| Stream::Http));
     let quiet = Duration::from_millis(500).max(interval * 5);
-    streams::await_quiet(&context, &[Stream::Connect, Stream::Pinned], quiet).await
+    streams::await_quiet(&context, &wanted, quiet).await
 }

@@ -6,7 +6,7 @@ use lifeboat_model::{
     Attempt, AttemptOutcome, DrillFacts, Elapsed, Figure, Measured, Measurements, Milestones, Rto, Stream,
     seconds, summarise,
 };
-use lifeboat_targets::postgres::ConnectionLimits;
+use lifeboat_targets::postgres::{ConnectionLimits, LimitScope};
 
 /// All figures of the drill.
 pub fn measure(facts: &DrillFacts) -> Measurements {
@@ -21,8 +21,18 @@ pub fn measure(facts: &DrillFacts) -> Measurements {
             ..Measurements::default()
         };
     };
-    let rto = rto(facts, release);
     let climb = facts.mark("climb-started").unwrap_or(release);
+    if !facts.of(Stream::Connect).any(|a| !a.ok() && a.end > climb && a.start < release) {
+        let why = "fresh connections were never refused, so there was nothing to recover from";
+        return Measurements {
+            rto: Measured::not(why),
+            rpo,
+            fault_to_recovery_s: Measured::not(why),
+            figures: figures(facts),
+            ..Measurements::default()
+        };
+    }
+    let rto = rto(facts, release);
     let recovered = rto.upper_s.map(|upper| seconds(release.since(climb)) + upper);
     Measurements {
         fault_to_recovery_s: recovered.map_or_else(|| Measured::not("no recovery was seen"), Measured::Value),
@@ -34,12 +44,19 @@ pub fn measure(facts: &DrillFacts) -> Measurements {
                 .map(|a| seconds(a.end.since(climb)))
                 .reduce(f64::min),
             first_connect_s: recovered,
+            application_back_s: application_back(facts, release).map(|end| seconds(end.since(climb))),
             ..Milestones::default()
         },
         rto: Measured::Value(rto),
         rpo,
         figures: figures(facts),
     }
+}
+
+/// When the application's health address answered again, if it had failed.
+fn application_back(facts: &DrillFacts, release: Elapsed) -> Option<Elapsed> {
+    let last_failure = facts.of(Stream::Http).filter(|a| !a.ok()).map(|a| a.end).max()?;
+    facts.of(Stream::Http).filter(|a| a.ok() && a.end > last_failure.max(release)).map(|a| a.end).min()
 }
 
 /// From the release to the first fresh connection after the last refusal: at least until that refusal was asked for, at
@@ -74,13 +91,13 @@ fn figures(facts: &DrillFacts) -> Vec<Figure> {
         }
         _ => figures.push(Figure::not_measured("limit found", "the drill ended before")),
     }
+    let scope = facts.observed("limit-scope").unwrap_or(LimitScope::Server);
     if let Some(limits) = facts.observed::<ConnectionLimits>("limits") {
-        figures.push(Figure::new("limit by the settings", limits.for_applications(), "sessions"));
+        figures.push(Figure::new("limit by the settings", limits.of(scope), "sessions"));
         figures.push(Figure::new("max_connections", limits.max_connections, "sessions"));
-        let reserved = limits.superuser_reserved + limits.reserved + limits.rds_reserved;
-        figures.push(Figure::new("reserved", reserved, "sessions"));
+        figures.push(Figure::new("reserved", limits.all_reserved(), "sessions"));
         if let (0, Some(peak)) = (refused, peak) {
-            let headroom = u64::from(limits.for_applications()).saturating_sub(peak);
+            let headroom = u64::from(limits.of(scope)).saturating_sub(peak);
             figures.push(Figure::new("headroom left at the cap", headroom, "sessions"));
         }
     }

@@ -39,11 +39,11 @@ pub async fn await_calm(s: Shared, context: Context) -> Result<(), StepError> {
     context.mark("observed-until");
     context.probes().stop().await;
     let watcher = s.watcher()?;
-    let before = s.sessions_before();
+    let (before, scope) = (s.sessions_before(), s.scope()?);
     let calm =
         wait_for("the sessions to end", Duration::from_millis(100), Duration::from_secs(60), || async {
             let open = match open_sessions(&watcher).await {
-                Ok(open) => open,
+                Ok(open) => open.of(scope),
                 // It is not opened again: whoever lost it knows no more.
                 Err(error) if watcher.is_closed() => {
                     return Ok(format!("the connection that watches was lost: {error}"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lifeboat_engine::{OptionsError, Params, StepError};
 use lifeboat_model::{DurationText, Secret, TargetEntry, UndoAction};
-use lifeboat_targets::postgres::{ConnectionLimits, Server, Session};
+use lifeboat_targets::postgres::{ConnectionLimits, LimitScope, Server, Session};
 use serde::Deserialize;
 
 use crate::access;
@@ -53,6 +53,7 @@ impl Options {
 struct Known {
     server: Option<Server>,
     limits: Option<ConnectionLimits>,
+    scope: Option<LimitScope>,
     watcher: Option<Arc<Session>>,
     clients: Vec<Session>,
     sessions_before: u32,
@@ -102,11 +103,19 @@ impl Shared {
         self.known().server.clone().ok_or_else(|| unknown("the server"))
     }
 
-    pub fn set_watcher(&self, watcher: Session, limits: ConnectionLimits, sessions_before: u32) {
+    pub fn set_limits(&self, limits: ConnectionLimits, scope: LimitScope) {
         let mut known = self.known();
-        known.sessions_before = sessions_before;
-        known.watcher = Some(Arc::new(watcher));
-        known.limits = Some(limits);
+        (known.limits, known.scope) = (Some(limits), Some(scope));
+    }
+
+    pub fn set_watcher(&self, watcher: Session, sessions_before: u32) {
+        let mut known = self.known();
+        (known.watcher, known.sessions_before) = (Some(Arc::new(watcher)), sessions_before);
+    }
+
+    /// The limit that is met first, whose sessions are counted.
+    pub fn scope(&self) -> Result<LimitScope, StepError> {
+        self.known().scope.ok_or_else(|| unknown("the server's limits"))
     }
 
     pub fn watcher(&self) -> Result<Arc<Session>, StepError> {

@@ -1,5 +1,6 @@
 //! What must hold after a failover.
 
+use super::measure::OUTAGES_SEEN;
 use lifeboat_engine::{Check, objective_checks};
 use lifeboat_model::{DrillRecord, Finding, Judgement, Measured, Proof, Stream};
 use lifeboat_targets::postgres::ServerWitness;
@@ -12,6 +13,7 @@ pub fn checks() -> Vec<Check> {
         Check { name: "zone is the former standby's", judge: zone_moved },
         Check { name: "another server answers", judge: server_changed },
         Check { name: "the endpoint takes writes", judge: takes_writes },
+        Check { name: "it stays up after its recovery", judge: stays_up },
         Check { name: "ledger holds only what was written", judge: ledger_reconciles },
         Check { name: "the instance is the same", judge: same_instance },
         Check { name: "multi-AZ is whole again", judge: multi_az_whole },
@@ -117,6 +119,18 @@ fn takes_writes(record: &DrillRecord) -> Finding {
             Finding::new(Judgement::Failed, text)
         }
         None => Finding::new(Judgement::Inconclusive, "nothing was written or read"),
+    }
+}
+
+/// The objective is held against the longest outage; a second one is a finding of its own.
+fn stays_up(record: &DrillRecord) -> Finding {
+    let figure = record.measurements.figures.iter().find(|figure| figure.name == OUTAGES_SEEN);
+    match figure.and_then(|figure| figure.value.value()).and_then(serde_json::Value::as_u64) {
+        None => Finding::new(Judgement::Inconclusive, "the failover was not asked for"),
+        Some(0 | 1) => Finding::new(Judgement::Passed, "no second outage was seen"),
+        Some(count) => {
+            Finding::new(Judgement::Failed, format!("{count} outages were seen, one after the other"))
+        }
     }
 }
 

@@ -17,7 +17,8 @@ const CALLS: u32 = 4;
 pub async fn force_failover(s: Shared, context: Context) -> Result<(), StepError> {
     let rds = s.rds().await;
     let id = &s.target.identifier;
-    let asked_at = OffsetDateTime::now_utc();
+    let told_before =
+        told(&rds, id).await.map_err(|error| StepError::Failed(format!("cannot read events: {error}")))?;
     s.set_asked_at(context.now());
     context.mark("fault-requested");
     for call in 1..=CALLS {
@@ -37,7 +38,7 @@ pub async fn force_failover(s: Shared, context: Context) -> Result<(), StepError
             (Effect::None, _) => return Err(StepError::Failed(format!("the failover was refused: {error}"))),
             (Effect::Perhaps, _) => {
                 // Without an answer, the state says whether it is under way; only if not may it be asked for again.
-                if took_effect(&s, &context, &rds, asked_at).await {
+                if took_effect(&s, &context, &rds, &told_before).await {
                     rds.aws().count_retry(&error);
                     context.mark("fault-seen-without-answer");
                     return Ok(());
@@ -61,31 +62,33 @@ async fn settle(pause: Duration) {
     tokio::time::sleep(pause).await;
 }
 
-/// Whether the failover shows within the time in which it has to: in clients' failures, the status, the zone or events.
-async fn took_effect(s: &Shared, context: &Context, rds: &Rds, asked_at: OffsetDateTime) -> bool {
-    let Ok(before) = s.before() else { return false };
-    let asked = context.now();
-    let leading = streams::leading(s.table().is_some());
-    let shown =
-        wait_for("the failover to show", Duration::from_millis(100), s.options.notice(&s.params), || async {
-            if context.probes().seen(leading, asked).iter().any(|a| !a.ok()) {
-                return Ok(());
-            }
-            let now = rds.describe(&before.identifier).await?;
-            if now.status != "available" || now.zone != before.zone {
-                return Ok(());
-            }
-            let events = rds.events(&before.identifier, asked_at).await?;
-            if events.iter().any(|event| is_failover(event, asked_at)) {
-                return Ok(());
-            }
-            Err(Unseen::Nothing(now.status))
-        });
-    shown.await.is_ok()
+/// The last hour's events. The control plane's clock is not this machine's, so what is new is told by holding one list
+/// against another.
+async fn told(rds: &Rds, identifier: &str) -> Result<Vec<EventView>, AwsError> {
+    rds.events(identifier, OffsetDateTime::now_utc() - Duration::from_secs(3600)).await
 }
 
-fn is_failover(event: &EventView, since: OffsetDateTime) -> bool {
-    event.at >= since - Duration::from_secs(1) && event.message.to_lowercase().contains("failover")
+/// Whether the failover shows within the time in which it has to: in clients' failures, the status, the zone or events.
+async fn took_effect(s: &Shared, context: &Context, rds: &Rds, told_before: &[EventView]) -> bool {
+    let Ok(before) = s.before() else { return false };
+    let leading = streams::leading(s.table().is_some());
+    let (every, limit) = (s.params.probe.api_interval, s.options.notice(&s.params));
+    let shown = wait_for("the failover to show", every, limit, || async {
+        if context.probes().seen(leading, s.asked_at()).iter().any(|a| !a.ok()) {
+            return Ok(());
+        }
+        let now = rds.describe(&before.identifier).await?;
+        if now.status != "available" || now.zone != before.zone {
+            return Ok(());
+        }
+        let told = told(rds, &before.identifier).await?;
+        let news = told.iter().filter(|event| !told_before.contains(event));
+        if news.into_iter().any(|event| event.message.to_lowercase().contains("failover")) {
+            return Ok(());
+        }
+        Err(Unseen::Nothing(now.status))
+    });
+    shown.await.is_ok()
 }
 
 #[derive(Debug, thiserror::Error)]

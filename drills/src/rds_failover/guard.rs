@@ -14,6 +14,9 @@ use crate::streams::{self, Slots};
 /// How long a single connection may take outside the probes.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
+/// Fewer free connections than this, and four streams would take more than a tenth of them.
+const LEAST_FREE: u32 = 40;
+
 pub async fn identify_target(s: Shared, context: Context) -> Result<(), StepError> {
     let rds = s.rds().await;
     let id = &s.target.identifier;
@@ -70,7 +73,7 @@ pub async fn check_database(s: Shared, context: Context) -> Result<(), StepError
     session.close().await;
     context.observe("server-before", &witness);
     context.observe("limits", limits);
-    context.observe("open-sessions-before", open.saturating_sub(1));
+    context.observe("open-sessions-before", open.server.saturating_sub(1));
     let obstacles = obstacles.describe();
     if s.table().is_some() && !obstacles.is_empty() {
         let text = format!(
@@ -81,10 +84,11 @@ pub async fn check_database(s: Shared, context: Context) -> Result<(), StepError
         return Err(StepError::Unmet(text));
     }
     // The session of this look is closed again and counts as free.
-    let free = limits.for_applications().saturating_sub(open.saturating_sub(1));
-    if free < 8 {
+    let (_, free) = limits.nearest(open);
+    let free = free.saturating_add(1);
+    if free < LEAST_FREE {
         let text = format!(
-            "only {free} connections of {} are free at {at}; probing needs 8",
+            "only {free} connections of {} are free at {at}; probing takes a tenth of them and needs {LEAST_FREE}",
             limits.max_connections
         );
         return Err(StepError::Unmet(text));

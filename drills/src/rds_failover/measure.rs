@@ -7,6 +7,9 @@ use lifeboat_model::{
     Stream, reconcile, seconds,
 };
 
+/// The figure that counts the outages.
+pub const OUTAGES_SEEN: &str = "outages seen";
+
 /// All figures of the drill.
 pub fn measure(facts: &DrillFacts) -> Measurements {
     let Some(fault) = facts.mark("fault-requested") else { return not_asked() };
@@ -23,20 +26,21 @@ pub fn measure(facts: &DrillFacts) -> Measurements {
     } else {
         Measured::not(format!("stream {} made no attempt", leading.name()))
     };
-    let fault_to_recovery_s = match (worst.failures, worst.recovered) {
+    let last = outages.last().unwrap_or(worst);
+    let fault_to_recovery_s = match (last.failures, last.recovered) {
         (0, _) => Measured::not("no outage was seen"),
         (_, None) => Measured::not("no recovery was seen"),
         (_, Some(end)) => Measured::Value(seconds(end.since(fault))),
     };
     let mut figures =
-        vec![Figure::new("outages seen", outages.iter().filter(|o| o.failures > 0).count() as u64, "")];
+        vec![Figure::new(OUTAGES_SEEN, outages.iter().filter(|o| o.failures > 0).count() as u64, "")];
     if let Some(end) = worst.recovered.filter(|_| worst.failures > 0) {
         figures.push(Figure::new("failed attempts in the outage", worst.failures, "attempts"));
         figures.push(Figure::new("watched after the recovery", seconds(until.since(end)), "s"));
     }
     Measurements {
         rto,
-        rpo: rpo(facts, writes, worst),
+        rpo: rpo(facts, writes, outages.iter().filter_map(|o| o.first_failure).min()),
         fault_to_recovery_s,
         milestones: milestones(facts, fault, worst.first_failure, stable_for, until),
         figures,
@@ -78,15 +82,14 @@ fn rto(facts: &DrillFacts, leading: Stream, fault: Elapsed, outage: &Outage) -> 
     }
 }
 
-fn rpo(facts: &DrillFacts, writes: bool, outage: &Outage) -> Measured<lifeboat_model::Rpo> {
+fn rpo(facts: &DrillFacts, writes: bool, first_failure: Option<Elapsed>) -> Measured<lifeboat_model::Rpo> {
     if !writes {
         return Measured::not("nothing was written: the target allows reads only, or the drill ended before");
     }
     match facts.observations.get("read-back").and_then(|value| value.as_str()) {
         Some("done") => {
             let attempts: Vec<&Attempt> = facts.of(Stream::Write).collect();
-            let first = outage.first_failure.filter(|_| outage.failures > 0);
-            Measured::Value(reconcile(&attempts, &facts.read_back, first).rpo())
+            Measured::Value(reconcile(&attempts, &facts.read_back, first_failure).rpo())
         }
         Some(error) => Measured::not(format!("the ledger could not be read back: {error}")),
         None => Measured::not("the drill ended before the ledger was read back"),

@@ -141,7 +141,7 @@ impl Shared {
     pub fn undo_ledger(&self) -> Result<UndoAction, String> {
         let server = self.server().map_err(|error| error.to_string())?;
         let table = self.table().ok_or("there is no ledger table")?;
-        Ok(table.undo(server.reference()))
+        Ok(table.undo(server.reference(), access::session_prefix(&self.params)))
     }
 
     pub fn undo_sessions(&self) -> Result<UndoAction, String> {

@@ -85,6 +85,11 @@ impl Embedded {
         self.exports.get("AWS_ENDPOINT_URL").map(String::as_str)
     }
 
+    /// Its process.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Ends it and waits until it has cleaned up. The error says what it left.
     pub async fn stop(self) -> Result<(), String> {
         let Self { mut child, stdin, .. } = self;

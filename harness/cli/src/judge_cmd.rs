@@ -1,19 +1,31 @@
 //! `lifeboat judge`.
 
-use lifeboat_engine::{RunFiles, judge_dir};
-use lifeboat_model::ExitCode;
+use lifeboat_engine::{Journal, RunFiles, judge_dir, read_events};
+use lifeboat_model::{ExitCode, pending_undos};
 
 use crate::args::DirArgs;
 use crate::failure::Failure;
 use crate::print::outln;
 use crate::run_cmd::write_reports;
+use crate::undo_cmd::UNDO_JOURNAL;
 
 /// Makes and judges the record again. With a record there, the two must be the same; without one, as after a kill, it is
 /// written.
 pub fn judge(args: &DirArgs) -> Result<ExitCode, Failure> {
     let files = RunFiles::of(&args.dir);
+    // A run that goes on has no record yet, and must not get one from here.
+    let _held = Journal::claim(&files.path("journal.jsonl")).map_err(Failure::usage)?;
     let record = judge_dir(&files, &lifeboat_drills::find).map_err(Failure::usage)?;
     crate::print::out(format_args!("{}", lifeboat_reports::summary(&record)));
+    if files.path(UNDO_JOURNAL).exists() {
+        let undone = read_events(&files.path(UNDO_JOURNAL)).map_err(Failure::usage)?;
+        let mut all = read_events(&files.path("journal.jsonl")).map_err(Failure::usage)?;
+        all.extend(undone);
+        match pending_undos(&all).len() {
+            0 => outln!("since then `lifeboat undo` took back all that was left behind"),
+            left => outln!("`lifeboat undo` ran since then, and {left} of its actions are still to be done"),
+        }
+    }
     if !files.path("record.json").exists() {
         write_reports(&files, &record)?;
         outln!("record.json was not there and has been written");

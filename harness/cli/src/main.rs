@@ -21,6 +21,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use crate::print::errln;
 use args::{Args, Command, SandboxCommand};
 
 fn main() -> ExitCode {
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("lifeboat: cannot start its runtime: {error}");
+            errln!("lifeboat: cannot start its runtime: {error}");
             return lifeboat_model::ExitCode::Internal.code();
         }
     };
@@ -48,7 +49,7 @@ fn main() -> ExitCode {
         }
     });
     done.unwrap_or_else(|failure| {
-        eprintln!("lifeboat: {failure}");
+        errln!("lifeboat: {failure}");
         failure.code
     })
     .code()

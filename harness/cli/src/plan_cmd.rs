@@ -18,11 +18,12 @@ use crate::print::outln;
 pub async fn plan(args: PlanArgs) -> Result<ExitCode, Failure> {
     let source = Source::read(&args.plan)?;
     let plan = source.resolve_for_print()?;
+    let none = std::collections::BTreeMap::new();
     let caller = Caller {
         run_id: "RUN",
         only: &args.drills,
         confirmed: &args.confirmed,
-        own_sandbox: false,
+        own_exports: &none,
         profile: ProfileArg::Fast,
     };
     for ready in prepare::drills(&plan, &caller)? {
@@ -60,7 +61,7 @@ async fn check(args: &PlanArgs, source: &Source) -> Result<ExitCode, Failure> {
         run_id: "check",
         only: &args.drills,
         confirmed: &args.confirmed,
-        own_sandbox: false,
+        own_exports: &none,
         profile: ProfileArg::Fast,
     };
     let drills = prepare::drills(&plan, &caller)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lifeboat_engine::{Drill, Params, ProbeSettings};
 use lifeboat_model::{
-    DrillEntry, Environment, EnvironmentRecord, PlanDocument, PlanFile, Provider, Secret, TargetEntry,
+    DrillEntry, Environment, EnvironmentRecord, PlanDocument, PlanFile, Port, Provider, Secret, TargetEntry,
 };
 use lifeboat_targets::{Aws, is_loopback};
 use sha2::{Digest as _, Sha256};
@@ -87,7 +87,8 @@ pub struct Caller<'a> {
     pub run_id: &'a str,
     pub only: &'a [String],
     pub confirmed: &'a [String],
-    pub own_sandbox: bool,
+    /// The variables of the sandbox that this run started for itself; empty without one.
+    pub own_exports: &'a BTreeMap<String, String>,
     pub profile: ProfileArg,
 }
 
@@ -131,10 +132,25 @@ fn ready(plan: &PlanFile, entry: &DrillEntry, caller: &Caller<'_>) -> Result<Rea
         options: entry.options.clone(),
         probe: probe_settings(plan.environment.provider, caller.profile),
         confirmed: caller.confirmed.iter().cloned().collect(),
-        own_sandbox: caller.own_sandbox,
+        own_sandbox: is_own(&plan.targets[&entry.target], caller.own_exports),
     };
     drill.plan(&params).map_err(Failure::usage)?;
     Ok(Ready { drill, params })
+}
+
+/// Whether a target is in the run's own sandbox, so that it is nobody's: an instance of its control plane at its own
+/// endpoint, or a server whose address the sandbox exported.
+fn is_own(target: &TargetEntry, exports: &BTreeMap<String, String>) -> bool {
+    match target {
+        TargetEntry::RdsInstance(instance) => {
+            !exports.is_empty() && instance.host.is_none() && instance.port.is_none()
+        }
+        TargetEntry::Postgres(server) => exports.iter().any(|(name, host)| {
+            let port = name.strip_suffix("_HOST").and_then(|stem| exports.get(&format!("{stem}_PORT")));
+            let port = port.and_then(|port| port.parse().ok()).map(Port::Number);
+            *host == server.host && port.as_ref() == Some(&server.port)
+        }),
+    }
 }
 
 /// The sandbox is on this machine and quick; AWS takes minutes and counts calls.
@@ -199,7 +215,7 @@ pub async fn identify(
         })?;
         (Some(account), Some(arn))
     } else {
-        (environment.account.clone(), None)
+        (None, None)
     };
     if let (Some(wanted), Some(found)) = (&environment.account, &account)
         && wanted != found

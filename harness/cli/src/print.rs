@@ -1,4 +1,5 @@
-//! Standard output whose reader may have gone: `lifeboat list | head` ends quietly, and a run goes on to its end.
+//! Standard output and standard error whose reader may have gone: `lifeboat list | head` ends quietly, and a run goes on
+//! to its end and unwinds on a signal though nobody reads what it says.
 
 use std::io::Write as _;
 
@@ -6,6 +7,17 @@ use std::io::Write as _;
 pub fn out(text: std::fmt::Arguments<'_>) {
     let _ = std::io::stdout().lock().write_fmt(text);
 }
+
+/// Writes to standard error; a reader that is gone is no error.
+pub fn err(text: std::fmt::Arguments<'_>) {
+    let _ = std::io::stderr().lock().write_fmt(text);
+}
+
+/// `eprintln!` for a reader that may have gone.
+macro_rules! errln {
+    ($($text:tt)*) => { crate::print::err(format_args!("{}\n", format_args!($($text)*))) };
+}
+pub(crate) use errln;
 
 /// `println!` for a reader that may have gone.
 macro_rules! outln {

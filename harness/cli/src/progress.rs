@@ -10,7 +10,7 @@ use lifeboat_reports::clean_line;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
 
-use crate::print::outln;
+use crate::print::{errln, outln};
 
 /// The version line of the event stream.
 const STREAM: &str = r#"{"stream":"lifeboat.events/1"}"#;
@@ -42,12 +42,12 @@ pub fn follow(journal: &Journal, voice: Voice) -> JoinHandle<()> {
                         Voice::Steps => say(&event, bar.as_ref()),
                         Voice::Quiet => {}
                     }
-                    if event.kind == EventKind::RunEnded {
+                    if matches!(event.kind, EventKind::RunEnded { .. }) {
                         break;
                     }
                 }
                 Err(RecvError::Lagged(missed)) => {
-                    eprintln!("lifeboat: {missed} events were too quick to be shown")
+                    errln!("lifeboat: {missed} events were too quick to be shown")
                 }
                 Err(RecvError::Closed) => break,
             }
@@ -61,7 +61,7 @@ pub fn follow(journal: &Journal, voice: Voice) -> JoinHandle<()> {
 fn print_json(event: &Event) {
     match serde_json::to_string(event) {
         Ok(line) => outln!("{line}"),
-        Err(error) => eprintln!("lifeboat: an event cannot be written: {error}"),
+        Err(error) => errln!("lifeboat: an event cannot be written: {error}"),
     }
 }
 
@@ -88,6 +88,7 @@ fn say(event: &Event, bar: Option<&ProgressBar>) {
             let why = message.as_deref().unwrap_or("no reason was given");
             format!("{}: {step} was not done: {}", clean_line(drill), clean_line(why))
         }
+        EventKind::UndoStarted { drill, undo } => format!("{}: undo {undo} begins", clean_line(drill)),
         EventKind::UndoEnded { drill, message: Some(message), .. } => {
             format!("{}: undo: {}", clean_line(drill), clean_line(message))
         }
@@ -95,6 +96,6 @@ fn say(event: &Event, bar: Option<&ProgressBar>) {
     };
     match bar {
         Some(bar) => bar.println(line),
-        None => eprintln!("{:7.2} s  {line}", event.elapsed.0 as f64 / 1e6),
+        None => errln!("{:7.2} s  {line}", event.elapsed.0 as f64 / 1e6),
     }
 }

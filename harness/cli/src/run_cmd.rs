@@ -1,5 +1,6 @@
 //! `lifeboat run`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -14,30 +15,37 @@ use crate::args::RunArgs;
 use crate::embedded::Embedded;
 use crate::failure::Failure;
 use crate::prepare::{self, Caller, Ready, Source};
+use crate::print::errln;
 use crate::progress::{Voice, follow};
 use crate::signals::{Signals, unwind_on_signal};
 
 /// Runs the drills of a plan.
 pub async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     let source = Source::read(&args.plan)?;
-    let mut environment = source.environment(&std::collections::BTreeMap::new())?;
+    let mut environment = source.environment(&BTreeMap::new())?;
     prepare::settle_endpoint(&mut environment)?;
     // What is wrong with the plan shows before a sandbox is started for it.
     check(&source, &args)?;
     if environment.provider != Provider::Sandbox || environment.endpoint.is_some() {
         return drive(&args, &source, environment.endpoint, None).await;
     }
+    if environment.production {
+        return Err(Failure::usage(
+            "production = true and a sandbox that the run starts for itself: nothing in that is production; give the \
+             endpoint of what is, or drop production",
+        ));
+    }
     let seed = environment.seed.as_deref().map(|seed| source.beside(seed));
     let sandbox = Embedded::start(seed.as_deref(), args.sandbox).await?;
     if !args.quiet {
-        eprintln!("lifeboat: sandbox ready: {}", sandbox.ready);
+        errln!("lifeboat: sandbox ready: {}", sandbox.ready);
     }
     let endpoint = sandbox.endpoint().map(str::to_owned);
     let done = drive(&args, &source, endpoint, Some(&sandbox)).await;
     match (sandbox.stop().await, done) {
         (Ok(()), done) => done,
         (Err(left), done) => {
-            eprintln!("lifeboat: {left}");
+            errln!("lifeboat: {left}");
             done.map(|_| ExitCode::Residue)
         }
     }
@@ -46,15 +54,15 @@ pub async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
 /// Plans every drill once, with the values that are not known yet left open.
 fn check(source: &Source, args: &RunArgs) -> Result<(), Failure> {
     let plan = source.resolve_for_print()?;
-    prepare::drills(&plan, &caller(args, "check", false)).map(drop)
+    prepare::drills(&plan, &caller(args, "check", &BTreeMap::new())).map(drop)
 }
 
-fn caller<'a>(args: &'a RunArgs, run_id: &'a str, own_sandbox: bool) -> Caller<'a> {
+fn caller<'a>(args: &'a RunArgs, run_id: &'a str, own: &'a BTreeMap<String, String>) -> Caller<'a> {
     Caller {
         run_id,
         only: &args.drills,
         confirmed: &args.confirmed,
-        own_sandbox,
+        own_exports: own,
         profile: args.sandbox.profile,
     }
 }
@@ -70,7 +78,7 @@ async fn drive(
     plan.environment.endpoint = endpoint;
     let clock = Clock::start();
     let run_id = new_run_id(&clock);
-    let drills = prepare::drills(&plan, &caller(args, &run_id, sandbox.is_some()))?;
+    let drills = prepare::drills(&plan, &caller(args, &run_id, &variables))?;
     let runtime = sandbox.map(|sandbox| sandbox.runtime.clone());
     let targets = drills.iter().map(|ready| &ready.params.target);
     let (environment, operator) = prepare::identify(&plan.environment, runtime, targets).await?;
@@ -87,7 +95,7 @@ async fn drive(
     };
     let following = follow(&journal, voice);
     let cancel = CancellationToken::new();
-    unwind_on_signal(Signals::take()?, cancel.clone(), journal.clone(), dir.clone());
+    let watching = unwind_on_signal(Signals::take()?, cancel.clone(), journal.clone(), dir.clone());
     let services = Services {
         clock,
         journal: journal.clone(),
@@ -103,26 +111,36 @@ async fn drive(
         tool_sha256: digest_of_program().await,
         environment,
         operator,
-        pid: std::process::id(),
+        sandbox_pid: sandbox.and_then(Embedded::pid),
     };
     journal.write(started).await.map_err(Failure::internal)?;
     let ran = all(&drills, &services).await;
-    let ended = journal.write(EventKind::RunEnded).await;
-    let _ = following.await;
-    services
-        .ledger
-        .finish()
-        .await
-        .map_err(|error| Failure::internal(format!("cannot write the ledger: {error}")))?;
-    ran.and(ended).map_err(Failure::internal)?;
+    watching.abort();
+    let ended = end(&services).await;
+    if ended.is_ok() {
+        let _ = following.await;
+    }
+    for error in [ran.as_ref().err().map(ToString::to_string), ended.err()].into_iter().flatten() {
+        errln!("lifeboat: {error}");
+    }
 
     let record = judge_dir(&files, &lifeboat_drills::find).map_err(Failure::internal)?;
     write_reports(&files, &record)?;
     if !args.quiet {
-        eprint!("{}", lifeboat_reports::summary(&record));
-        eprintln!("reports: {}", dir.display());
+        crate::print::err(format_args!("{}", lifeboat_reports::summary(&record)));
+        errln!("reports: {}", dir.display());
     }
     ExitCode::try_from(record.exit_code).map_err(Failure::internal)
+}
+
+/// Writes the run's last line, once its ledger is whole on disk: without that the record says that the run is not
+/// complete.
+async fn end(services: &Services) -> Result<(), String> {
+    let lines = services.ledger.finish().await.map_err(|error| {
+        format!("cannot write the ledger: {error}; make room and run again, this run proves nothing")
+    })?;
+    let ended = EventKind::RunEnded { ledger_lines: Some(lines) };
+    services.journal.write(ended).await.map_err(|error| error.to_string())
 }
 
 async fn all(drills: &[Ready], services: &Services) -> Result<(), lifeboat_engine::JournalError> {

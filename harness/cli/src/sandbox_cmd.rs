@@ -35,10 +35,8 @@ pub async fn up(args: UpArgs) -> Result<ExitCode, Failure> {
     let until_stdin_closes = args.until_stdin_closes;
     let stopped = async {
         if until_stdin_closes {
-            tokio::select! {
-                _ = signals.next() => {}
-                _ = end_of_stdin() => {}
-            }
+            // A signal to the whole group is for the run, which needs its sandbox to unwind against.
+            end_of_stdin().await;
         } else {
             signals.next().await;
         }

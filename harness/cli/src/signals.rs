@@ -3,9 +3,11 @@
 use lifeboat_engine::Journal;
 use lifeboat_model::EventKind;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
+use crate::print::errln;
 
 /// The next Ctrl-C or SIGTERM, by its name.
 pub struct Signals {
@@ -30,23 +32,24 @@ impl Signals {
     }
 }
 
-/// Unwinds the run at the first signal, and ends the process at the second.
+/// Unwinds the run at the first signal, and ends the process at the second. The returned task is aborted once the run has
+/// ended: what comes later is not part of it.
 pub fn unwind_on_signal(
     mut signals: Signals,
     cancel: CancellationToken,
     journal: Journal,
     dir: std::path::PathBuf,
-) {
+) -> JoinHandle<()> {
     tokio::spawn(async move {
         let by = signals.next().await;
-        eprintln!(
-            "lifeboat: {by}: taking back what was done; a second one stops here, and then `lifeboat undo {}` finishes it",
-            dir.display()
-        );
         journal.note(EventKind::Interrupted { by: by.into() });
         cancel.cancel();
+        let dir = dir.display();
+        errln!(
+            "lifeboat: {by}: taking back what was done; a second one stops, then `lifeboat undo {dir}` finishes it"
+        );
         let by = signals.next().await;
-        eprintln!("lifeboat: {by} again: stopped; to finish: lifeboat undo {}", dir.display());
+        errln!("lifeboat: {by} again: stopped; to finish: lifeboat undo {dir}");
         std::process::exit(i32::from(u8::from(lifeboat_model::ExitCode::Interrupted)));
-    });
+    })
 }

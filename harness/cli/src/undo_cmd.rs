@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use lifeboat_engine::{Clock, Journal, RunFiles, read_events, unwind, wait_for};
 use lifeboat_model::{
-    Event, EventKind, ExitCode, JOURNAL_FORMAT, PendingUndo, PlanFile, UndoEnd, pending_undos,
+    Event, EventKind, ExitCode, JOURNAL_FORMAT, PendingUndo, PlanFile, Secret, UndoEnd, pending_undos,
 };
 use lifeboat_targets::PostgresInterpreter;
 
 use crate::args::DirArgs;
 use crate::failure::Failure;
 use crate::prepare;
-use crate::print::outln;
+use crate::print::{errln, outln};
 
 /// The file that an undo writes: what a run left is never edited.
-const UNDO_JOURNAL: &str = "undo.jsonl";
+pub const UNDO_JOURNAL: &str = "undo.jsonl";
 
 /// How long a sandbox that lost its run gets to end.
 const SANDBOX_LIMIT: Duration = Duration::from_secs(60);
@@ -25,7 +25,7 @@ pub async fn undo(args: &DirArgs) -> Result<ExitCode, Failure> {
     let files = RunFiles::of(&args.dir);
     let journal_path = files.path("journal.jsonl");
     let events = read_events(&journal_path).map_err(Failure::usage)?;
-    let Some(EventKind::RunStarted { format, environment, .. }) = events.first().map(|event| &event.kind)
+    let Some(EventKind::RunStarted { format, sandbox_pid, .. }) = events.first().map(|event| &event.kind)
     else {
         if events.is_empty() {
             outln!("the run was killed before it did anything: nothing is left to undo");
@@ -49,49 +49,72 @@ pub async fn undo(args: &DirArgs) -> Result<ExitCode, Failure> {
     }
     let next = all.last().map_or(1, |event| event.seq + 1);
     let journal = Journal::open(&undo_path, Clock::start(), next).map_err(Failure::internal)?;
-    let document = files.plan().map_err(Failure::usage)?;
-    let own_sandbox = environment.provider == "sandbox" && !names_endpoint(&document.plan);
-    if own_sandbox {
-        let endpoint = environment.endpoint.as_deref().unwrap_or_default();
-        sandbox_gone(endpoint).await?;
-        return close_all(&pending, &journal).await;
+    let (own, foreign): (Vec<PendingUndo>, Vec<PendingUndo>) = pending
+        .iter()
+        .cloned()
+        .partition(|undo| undo.action.server().is_some_and(|server| server.own_sandbox));
+    if !own.is_empty() {
+        sandbox_gone(*sandbox_pid).await?;
+        for undo in &own {
+            let message = Some("the run's own sandbox ended with it, and all that was in it".to_owned());
+            let outcome = UndoEnd::NotNeeded;
+            let ended = EventKind::UndoEnded { drill: undo.drill.clone(), undo: undo.undo, outcome, message };
+            journal.write(ended).await.map_err(Failure::internal)?;
+        }
     }
-    let plan = PlanFile::resolve(&document.plan, &|name| std::env::var(name).ok())
-        .map_err(|error| Failure::usage(format!("plan.json of the run: {error}")))?;
-    let interpreter = PostgresInterpreter::new(prepare::passwords(&plan));
-    for undo in &pending {
-        eprintln!("lifeboat: undo: {}", undo.action.describe());
+    if !foreign.is_empty() {
+        let interpreter = PostgresInterpreter::new(passwords(&files, &foreign)?);
+        for undo in &foreign {
+            errln!("lifeboat: undo: {}", undo.action.describe());
+        }
+        unwind(&foreign, &journal, &interpreter).await.map_err(Failure::internal)?;
     }
-    unwind(&pending, &journal, &interpreter).await.map_err(Failure::internal)?;
     report(&undo_path, &pending)
 }
 
-fn names_endpoint(plan: &toml::Table) -> bool {
-    plan.get("environment").and_then(|environment| environment.get("endpoint")).is_some()
+/// The passwords of the targets that the actions name; no other variable of the plan has to be set.
+fn passwords(
+    files: &RunFiles,
+    pending: &[PendingUndo],
+) -> Result<BTreeMap<(String, String), Secret>, Failure> {
+    let document = files.plan().map_err(Failure::usage)?;
+    let wrong = |error: &dyn std::fmt::Display| Failure::usage(format!("plan.json of the run: {error}"));
+    let value = |name: &str| Some(std::env::var(name).unwrap_or_else(|_| format!("${{{name}}}")));
+    let plan = PlanFile::resolve(&document.plan, &value).map_err(|error| wrong(&error))?;
+    let all = prepare::passwords(&plan);
+    let mut found = BTreeMap::new();
+    for server in pending.iter().filter_map(|undo| undo.action.server()) {
+        let key = (server.target.clone(), server.user.clone());
+        let Some(password) = all.get(&key) else { continue };
+        if password.expose().starts_with("${") {
+            let target = &server.target;
+            return Err(wrong(&format!(
+                "the password of target `{target}`, {}, is not set; export it",
+                password.expose()
+            )));
+        }
+        found.insert(key, password.clone());
+    }
+    Ok(found)
 }
 
-/// A sandbox that a run started ends with the run, and everything in it.
-async fn sandbox_gone(endpoint: &str) -> Result<(), Failure> {
-    let address = endpoint.strip_prefix("http://").unwrap_or(endpoint).to_owned();
+/// A sandbox that a run started ends with the run, and everything in it. Of one that was killed itself, the servers are
+/// left: they are removed here as the next start of a sandbox would.
+async fn sandbox_gone(pid: Option<u32>) -> Result<(), Failure> {
+    let process = pid.map(|pid| std::path::PathBuf::from(format!("/proc/{pid}/cmdline")));
     wait_for("the run's sandbox to end", Duration::from_millis(200), SANDBOX_LIMIT, || async {
-        match tokio::net::TcpStream::connect(&address).await {
-            Ok(_) => Err(format!("it still answers at {address}")),
-            Err(_) => Ok(()),
+        let words = process.as_ref().and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
+        // The process's number may belong to another by now; a zombie has no words.
+        if String::from_utf8_lossy(&words).contains("--until-stdin-closes") {
+            Err("it cleans up")
+        } else {
+            Ok(())
         }
     })
     .await
-    .map_err(Failure::not_run)
-}
-
-async fn close_all(pending: &[PendingUndo], journal: &Journal) -> Result<ExitCode, Failure> {
-    for undo in pending {
-        let (drill, number) = (undo.drill.clone(), undo.undo);
-        let message = Some("the sandbox ended with the run, and all that was in it".to_owned());
-        let ended = EventKind::UndoEnded { drill, undo: number, outcome: UndoEnd::NotNeeded, message };
-        journal.write(ended).await.map_err(Failure::internal)?;
-    }
-    outln!("the run's own sandbox ended with it, and all that was in it: nothing is left");
-    Ok(ExitCode::Met)
+    .map_err(Failure::not_run)?;
+    lifeboat_sandbox::sweep_dead().await;
+    Ok(())
 }
 
 /// Says how each undo ended.

@@ -59,7 +59,7 @@ impl Context {
     /// If the ledger cannot be written.
     pub async fn save_ledger(&self) -> Result<(), StepError> {
         let saved = self.ledger.finish().await;
-        saved.map_err(|error| StepError::Indeterminate(format!("cannot write the ledger: {error}")))
+        saved.map(drop).map_err(|error| StepError::Indeterminate(format!("cannot write the ledger: {error}")))
     }
 
     /// Journals what the target is, on disk before anything is done to it.

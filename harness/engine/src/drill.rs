@@ -179,6 +179,9 @@ fn rpo(record: &DrillRecord) -> Finding {
         return Finding::new(Judgement::Unasked, "the plan sets no recovery point objective");
     };
     let (lost, acknowledged) = (measured.lost, measured.acknowledged);
+    if acknowledged == 0 {
+        return Finding::new(Judgement::Inconclusive, "no write was acknowledged, so nothing could be lost");
+    }
     if lost == 0 {
         return Finding::new(
             Judgement::Passed,

@@ -42,7 +42,8 @@ pub struct Journal {
 impl Journal {
     /// Opens a journal for appending; `next` is the number of its next line.
     ///
-    /// It is locked against a second writer as long as this process lives.
+    /// It is locked against a second writer as long as this process lives. A last line that a kill tore is cut off first,
+    /// so that the next one does not run into it.
     ///
     /// # Errors
     /// If the file cannot be opened, or somebody writes it.
@@ -51,6 +52,11 @@ impl Journal {
         let error = |cause: std::io::Error| JournalError { path: name.clone(), cause: cause.to_string() };
         let file = OpenOptions::new().append(true).create(true).open(path).map_err(error)?;
         lock(&file, &name)?;
+        cut_torn_line(path, &file).map_err(error)?;
+        if let Some(folder) = path.parent() {
+            // The file's name has to outlive a power cut as well.
+            File::open(folder).and_then(|folder| folder.sync_all()).map_err(error)?;
+        }
         let (orders, queue) = mpsc::channel();
         let (watchers, _) = broadcast::channel(4096);
         let (path, tell) = (name.clone(), watchers.clone());
@@ -102,6 +108,12 @@ impl Journal {
     }
 }
 
+fn cut_torn_line(path: &Path, file: &File) -> std::io::Result<()> {
+    let whole = std::fs::read(path)?;
+    let end = whole.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+    if end < whole.len() { file.set_len(end as u64) } else { Ok(()) }
+}
+
 fn lock(file: &File, name: &str) -> Result<(), JournalError> {
     let cause = match file.try_lock() {
         Ok(()) => return Ok(()),
@@ -141,4 +153,47 @@ fn append(file: &mut File, event: &Event, sync: bool) -> std::io::Result<()> {
     line.push(b'\n');
     file.write_all(&line)?;
     if sync { file.sync_data() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read_events;
+
+    fn marked(mark: &str) -> EventKind {
+        EventKind::Marked { drill: "d".into(), mark: mark.into() }
+    }
+
+    #[tokio::test]
+    async fn a_torn_last_line_does_not_spoil_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("undo.jsonl");
+        Journal::open(&path, Clock::start(), 1).unwrap().write(marked("first")).await.unwrap();
+        let mut torn = std::fs::read(&path).unwrap();
+        torn.extend(b"{\"seq\":2,\"at\":\"20");
+        std::fs::write(&path, torn).unwrap();
+        let journal = wait_for_lock(&path).await;
+        journal.write(marked("second")).await.unwrap();
+        let kinds: Vec<EventKind> = read_events(&path).unwrap().into_iter().map(|event| event.kind).collect();
+        assert_eq!(kinds, [marked("first"), marked("second")]);
+    }
+
+    /// The first journal's writer lets go of its lock when its thread has ended.
+    async fn wait_for_lock(path: &Path) -> Journal {
+        let every = std::time::Duration::from_millis(5);
+        let limit = std::time::Duration::from_secs(5);
+        crate::wait_for("the lock", every, limit, || async { Journal::open(path, Clock::start(), 2) })
+            .await
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn two_cannot_write_one_journal() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal.jsonl");
+        let first = Journal::open(&path, Clock::start(), 1).unwrap();
+        first.write(marked("one")).await.unwrap();
+        let error = Journal::claim(&path).unwrap_err().to_string();
+        assert!(error.contains("its run goes on"), "{error}");
+    }
 }

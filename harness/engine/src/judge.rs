@@ -55,6 +55,7 @@ pub fn judge(folded: Folded, catalogue: &dyn Fn(&str) -> Option<&'static dyn Dri
     }
     record.verdict = Verdict::of_run(record.drills.iter().map(|drill| drill.verdict));
     if !record.complete {
+        // It was killed, or its ledger was cut off: then what it says of its end holds nothing.
         record.verdict = record.verdict.max(Verdict::Errored);
     } else if record.interrupted_by.is_some() {
         record.verdict = record.verdict.max(Verdict::Aborted);
@@ -74,7 +75,7 @@ fn judge_drill(record: &mut DrillRecord, facts: &DrillFacts, drill: Option<&'sta
     };
     record.hypothesis = drill.about().proves.into();
     if facts.ended != Some(Verdict::Skipped) {
-        record.measurements = drill.measure(facts);
+        record.measurements = catch_unwind(AssertUnwindSafe(|| drill.measure(facts))).unwrap_or_default();
         let mut names = BTreeSet::new();
         for check in drill.checks() {
             debug_assert!(names.insert(check.name), "two checks of one name");

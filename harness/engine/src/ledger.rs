@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 enum Order {
     Line(LedgerLine),
-    Finish(oneshot::Sender<std::io::Result<()>>),
+    Finish(oneshot::Sender<std::io::Result<u64>>),
 }
 
 /// A handle to the ledger's writer; all handles write into one file.
@@ -44,11 +44,11 @@ impl Ledger {
         let _ = self.orders.send(Order::Line(line));
     }
 
-    /// Waits until every line that was added is on disk. More may be added after.
+    /// Waits until every line that was added is on disk; how many there are. More may be added after.
     ///
     /// # Errors
     /// The first error of any write.
-    pub async fn finish(&self) -> std::io::Result<()> {
+    pub async fn finish(&self) -> std::io::Result<u64> {
         let (done, wait) = oneshot::channel();
         let _ = self.orders.send(Order::Finish(done));
         wait.await.unwrap_or_else(|_| Err(std::io::Error::other("the ledger's writer has ended")))
@@ -57,11 +57,13 @@ impl Ledger {
 
 fn write_all(mut file: BufWriter<File>, queue: &mpsc::Receiver<Order>) {
     let mut broken: Option<std::io::Error> = None;
+    let mut lines = 0;
     while let Ok(order) = queue.recv() {
         match order {
             Order::Line(line) => {
                 if broken.is_none() {
                     broken = append(&mut file, &line).err();
+                    lines += 1;
                 }
             }
             Order::Finish(done) => {
@@ -70,7 +72,7 @@ fn write_all(mut file: BufWriter<File>, queue: &mpsc::Receiver<Order>) {
                 }
                 // Kept: once a line is lost, no later one may be called written.
                 let error = broken.as_ref().map(|error| std::io::Error::new(error.kind(), error.to_string()));
-                let _ = done.send(error.map_or(Ok(()), Err));
+                let _ = done.send(error.map_or(Ok(lines), Err));
             }
         }
     }
@@ -98,7 +100,7 @@ mod tests {
         let lines = || std::fs::read_to_string(&path).unwrap().lines().count();
         for count in [1, 2] {
             ledger.add(line(count));
-            ledger.finish().await.unwrap();
+            assert_eq!(ledger.finish().await.unwrap(), count);
             assert_eq!(lines(), usize::try_from(count).unwrap());
         }
     }

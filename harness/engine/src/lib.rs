@@ -25,7 +25,7 @@ pub use journal::{Journal, JournalError};
 pub use judge::{JudgeError, judge, judge_dir};
 pub use ledger::Ledger;
 pub use plan::Plan;
-pub use probe::{AttemptFuture, Probe, ProbeFn, Probes, Tried};
+pub use probe::{AttemptFuture, Probe, ProbeFn, Probes, ReadyFn, Tried};
 pub use run::{Interpreter, Services, check_guards, run_drill, unwind};
 pub use step::{Step, StepBuilder, StepError};
 pub use wait::{WaitError, wait_for};

@@ -46,6 +46,9 @@ pub type AttemptFuture = BoxFuture<'static, Tried>;
 /// Starts an attempt for a slot; the second number is that of the attempt in the slot, from 1.
 pub type ProbeFn = Arc<dyn Fn(u32, u64) -> AttemptFuture + Send + Sync>;
 
+/// Whether a slot may make an attempt.
+pub type ReadyFn = Arc<dyn Fn(u32) -> bool + Send + Sync>;
+
 /// One stream of attempts.
 #[derive(Clone)]
 pub struct Probe {
@@ -61,6 +64,8 @@ pub struct Probe {
     pub holds: bool,
     /// Makes an attempt.
     pub call: ProbeFn,
+    /// Whether a slot may make one now; one that may not is passed over, as one that has an attempt under way is.
+    pub ready: ReadyFn,
 }
 
 struct Slot {
@@ -103,7 +108,11 @@ impl Probes {
             let mut ticks = interval(probe.interval);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
             while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-                let slot = free.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                let slot = {
+                    let mut free = free.lock().unwrap_or_else(PoisonError::into_inner);
+                    let next = free.iter().position(|slot| (probe.ready)(slot.number));
+                    next.and_then(|next| free.remove(next))
+                };
                 match slot {
                     Some(slot) => this.attempt(&probe, slot, &free),
                     None => this.ledger.add(LedgerLine::Skipped {
@@ -154,7 +163,7 @@ impl Probes {
         let (this, free, probe) = (self.clone(), free.clone(), probe.clone());
         self.tasks.spawn(async move {
             let failed_held = this.once(&probe, &mut slot).await;
-            if failed_held && !this.stop.is_cancelled() {
+            if failed_held && (probe.ready)(slot.number) && !this.stop.is_cancelled() {
                 this.once(&probe, &mut slot).await;
             }
             free.lock().unwrap_or_else(PoisonError::into_inner).push_back(slot);
@@ -218,6 +227,7 @@ mod tests {
                 let nth = count.fetch_add(1, Ordering::SeqCst);
                 Box::pin(async move { if nth < 4 { Tried::ok() } else { std::future::pending().await } })
             }),
+            ready: Arc::new(|_| true),
         });
         crate::wait_for("four hung attempts", Duration::from_millis(5), Duration::from_secs(10), || async {
             let hung = probes.seen(Stream::Read, Elapsed(0)).iter().filter(|a| !a.ok()).count();

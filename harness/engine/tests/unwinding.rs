@@ -82,9 +82,20 @@ where
 }
 
 fn action(schema: &str) -> UndoAction {
-    let server =
-        ServerRef { target: "t".into(), host: "h".into(), port: 1, database: "d".into(), user: "u".into() };
-    UndoAction::DropSchema { server, schema: schema.into(), comment: String::new() }
+    let server = ServerRef {
+        target: "t".into(),
+        host: "h".into(),
+        port: 1,
+        database: "d".into(),
+        user: "u".into(),
+        own_sandbox: true,
+    };
+    UndoAction::DropSchema {
+        server,
+        schema: schema.into(),
+        comment: String::new(),
+        application_name: String::new(),
+    }
 }
 
 /// Keeps what it is asked to take back; one of them it cannot.
@@ -189,7 +200,7 @@ async fn run(drill: &'static Trial, recorder: Recorder) -> Ran {
         tool_sha256: None,
         environment,
         operator: None,
-        pid: 0,
+        sandbox_pid: None,
     };
     journal.write(started).await.unwrap();
     let mut events = journal.watch();
@@ -207,8 +218,8 @@ async fn run(drill: &'static Trial, recorder: Recorder) -> Ran {
     let params = params();
     let (ran, ()) = futures_util::join!(run_drill(drill, &params, &services), interrupting);
     ran.unwrap();
-    journal.write(EventKind::RunEnded).await.unwrap();
-    services.ledger.finish().await.unwrap();
+    let ledger_lines = Some(services.ledger.finish().await.unwrap());
+    journal.write(EventKind::RunEnded { ledger_lines }).await.unwrap();
     assert_eq!(services.undos.load(Ordering::Relaxed), count_planned(&files));
     let record = judge_dir(&files, &|_| Some(drill)).unwrap();
     let still_pending = pending_undos(&read_events(&files.path("journal.jsonl")).unwrap()).len();

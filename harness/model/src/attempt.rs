@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Elapsed, seconds};
+use crate::Elapsed;
 
 /// The clock line that an attempt belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -148,7 +148,7 @@ pub fn summarise<'a>(attempts: impl IntoIterator<Item = &'a Attempt>, skipped: u
     times.sort_unstable();
     let at = |q: f64| {
         let index = ((times.len() as f64) * q).ceil() as usize;
-        times.get(index.saturating_sub(1)).map(|time| seconds(*time) * 1e3)
+        times.get(index.saturating_sub(1)).map(|time| time.as_micros() as f64 / 1e3)
     };
     if !times.is_empty() {
         (summary.p50_ms, summary.p99_ms, summary.max_ms) = (at(0.5), at(0.99), at(1.0));

@@ -9,10 +9,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DurationText(pub Duration);
 
+/// Nothing in a drill takes longer, and sums of these never overflow.
+const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// Reads `500ms`, `1.5s`, `120s`, `5m` or `2h`.
 ///
 /// # Errors
-/// A sentence naming the text and the accepted units.
+/// A sentence naming the text and the accepted units, or that it is longer than thirty days.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let bad = || format!("`{text}` is not a duration; write a number and one of ms, s, m, h, as in \"120s\"");
     let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).ok_or_else(bad)?;
@@ -25,7 +28,11 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         "h" => 3600.0,
         _ => return Err(bad()),
     };
-    Duration::try_from_secs_f64(number * factor).map_err(|_| bad())
+    let duration = Duration::try_from_secs_f64(number * factor).map_err(|_| bad())?;
+    if duration > LONGEST {
+        return Err(format!("`{text}` is longer than thirty days"));
+    }
+    Ok(duration)
 }
 
 /// Whole microseconds as seconds, for records and reports.
@@ -64,6 +71,12 @@ mod tests {
         {
             assert_eq!(parse_duration(text), Ok(Duration::from_millis(ms)), "{text}");
         }
+    }
+
+    #[test]
+    fn refuses_what_would_overflow() {
+        let error = parse_duration("3000000000000000h").expect_err("too long");
+        assert!(error.contains("thirty days"), "{error}");
     }
 
     #[test]

@@ -104,8 +104,9 @@ pub enum EventKind {
         environment: EnvironmentRecord,
         /// Who runs it, as the control plane knows the caller.
         operator: Option<String>,
-        /// The process, so that a later look can tell whether it still runs.
-        pid: u32,
+        /// The process of the sandbox that the run started for itself.
+        #[serde(default)]
+        sandbox_pid: Option<u32>,
     },
     /// A drill begins.
     DrillStarted {
@@ -219,7 +220,11 @@ pub enum EventKind {
         through: bool,
     },
     /// The last line of a run that was not killed.
-    RunEnded,
+    RunEnded {
+        /// How many lines the ledger has; a ledger of another length was cut off.
+        #[serde(default)]
+        ledger_lines: Option<u64>,
+    },
     /// An event of a newer version.
     #[serde(other)]
     Unknown,
@@ -240,7 +245,9 @@ impl EventKind {
             | Self::UndoStarted { drill, .. }
             | Self::UndoEnded { drill, .. }
             | Self::DrillEnded { drill, .. } => Some(drill),
-            Self::RunStarted { .. } | Self::Interrupted { .. } | Self::RunEnded | Self::Unknown => None,
+            Self::RunStarted { .. } | Self::Interrupted { .. } | Self::RunEnded { .. } | Self::Unknown => {
+                None
+            }
         }
     }
 }

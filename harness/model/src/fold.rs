@@ -53,7 +53,11 @@ pub fn fold(
     }
     let last = events.last().unwrap_or(&events[0]);
     let mut interrupted_by: Option<String> = None;
-    let complete = matches!(last.kind, EventKind::RunEnded);
+    let lines = ledger.len() as u64;
+    let complete = match last.kind {
+        EventKind::RunEnded { ledger_lines } => ledger_lines.is_none_or(|written| written == lines),
+        _ => false,
+    };
 
     let mut drills: Vec<(DrillRecord, DrillFacts)> = Vec::new();
     for event in events {

@@ -86,20 +86,20 @@ pub struct Reconciliation {
     pub acknowledged: u64,
     /// Acknowledged and absent, as (writer, sequence number).
     pub lost: Vec<(u32, u64)>,
-    /// Not acknowledged and present.
+    /// Without an answer and present.
     pub recovered: u64,
-    /// Present and never attempted.
+    /// Present though never attempted, or though the server said that it refused.
     pub unexpected: u64,
     /// Present more than once.
     pub duplicated: u64,
     /// The newest acknowledgement of a surviving row older than the oldest lost one, that row's start and its end.
     span_from: Option<(Elapsed, Elapsed)>,
-    /// The last acknowledgement before the outage.
+    /// The last acknowledgement before the outage, or of a lost row if one came later.
     span_to: Option<Elapsed>,
 }
 
-/// Holds the acknowledged writes against the rows found. `outage_from` is the end of the first failure, after which
-/// acknowledgements are not counted into the lost span.
+/// Holds the acknowledged writes against the rows found. `outage_from` is the end of the first failure: the lost
+/// span goes to the last acknowledgement before it, or to that of a lost row if one came later.
 pub fn reconcile(writes: &[&Attempt], found: &[ReadBack], outage_from: Option<Elapsed>) -> Reconciliation {
     let by_slot: BTreeMap<u32, &ReadBack> = found.iter().map(|rows| (rows.slot, rows)).collect();
     let present = |a: &Attempt| by_slot.get(&a.slot).is_some_and(|rows| rows.holds(a.seq));
@@ -108,19 +108,20 @@ pub fn reconcile(writes: &[&Attempt], found: &[ReadBack], outage_from: Option<El
         ..Reconciliation::default()
     };
     let mut present_attempts = 0;
-    let mut oldest_lost: Option<Elapsed> = None;
+    let (mut oldest_lost, mut newest_lost): (Option<Elapsed>, Option<Elapsed>) = (None, None);
     for write in writes {
         let there = present(write);
-        present_attempts += u64::from(there);
+        present_attempts += u64::from(there && write.outcome != AttemptOutcome::Refused);
         match (write.outcome, there) {
             (AttemptOutcome::Ok, true) => result.acknowledged += 1,
             (AttemptOutcome::Ok, false) => {
                 result.acknowledged += 1;
                 result.lost.push((write.slot, write.seq));
                 oldest_lost = Some(oldest_lost.map_or(write.end, |oldest| oldest.min(write.end)));
+                newest_lost = newest_lost.max(Some(write.end));
             }
-            (_, true) => result.recovered += 1,
-            (_, false) => {}
+            (AttemptOutcome::Unknown, true) => result.recovered += 1,
+            (AttemptOutcome::Refused, _) | (AttemptOutcome::Unknown, false) => {}
         }
     }
     let rows: u64 = found.iter().map(ReadBack::count).sum();
@@ -132,8 +133,9 @@ pub fn reconcile(writes: &[&Attempt], found: &[ReadBack], outage_from: Option<El
             .filter(|w| w.end < oldest && present(w))
             .max_by_key(|w| w.end)
             .map(|w| (w.start, w.end));
-        result.span_to =
-            acknowledged().map(|w| w.end).filter(|end| outage_from.is_none_or(|from| *end <= from)).max();
+        let before_outage =
+            acknowledged().map(|w| w.end).filter(|end| outage_from.is_none_or(|from| *end <= from));
+        result.span_to = before_outage.max().max(newest_lost);
     }
     result
 }
@@ -144,10 +146,11 @@ impl Reconciliation {
         let span = match (self.lost.is_empty(), self.span_to) {
             (true, _) => Interval { lower_s: 0.0, upper_s: Some(0.0) },
             (false, None) => Interval { lower_s: 0.0, upper_s: None },
-            (false, Some(to)) => {
-                let (start, end) = self.span_from.unwrap_or_default();
-                Interval::of(to.since(end), Some(to.since(start)))
-            }
+            (false, Some(to)) => match self.span_from {
+                Some((start, end)) => Interval::of(to.since(end), Some(to.since(start))),
+                // Nothing older survived: how much was lost before the drill wrote is not known.
+                None => Interval { lower_s: 0.0, upper_s: None },
+            },
         };
         Rpo {
             acknowledged: self.acknowledged,

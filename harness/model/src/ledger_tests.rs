@@ -38,6 +38,25 @@ fn packing_keeps_ranges_and_doubles() {
     assert_eq!(rows.doubled, vec![2, 9]);
 }
 
+/// Rows that a second writer acknowledged after the first failure and that are gone: their span counts.
+#[test]
+fn a_loss_after_the_first_failure_has_a_span_too() {
+    let writes: Vec<Attempt> = (1..=10).map(|n| write(0, n, n * 100_000, AttemptOutcome::Ok)).collect();
+    let rows = [ReadBack::pack(0, 1..=5)];
+    let rpo = reconcile(&writes.iter().collect::<Vec<_>>(), &rows, Some(Elapsed(300_000))).rpo();
+    assert_eq!((rpo.lost, rpo.lost_span.lower_s), (5, 0.5));
+    let nothing_left = reconcile(&writes.iter().collect::<Vec<_>>(), &[], Some(Elapsed(300_000))).rpo();
+    assert_eq!((nothing_left.lost, nothing_left.lost_span_s), (10, None), "how much is not known");
+}
+
+/// A server that says no and does it all the same.
+#[test]
+fn a_refused_row_that_is_there_is_unexpected() {
+    let writes = [write(0, 1, 100, AttemptOutcome::Refused), write(0, 2, 200, AttemptOutcome::Unknown)];
+    let result = reconcile(&writes.iter().collect::<Vec<_>>(), &[ReadBack::pack(0, 1..=2)], None);
+    assert_eq!((result.unexpected, result.recovered), (1, 1));
+}
+
 fn outcome() -> impl Strategy<Value = AttemptOutcome> {
     prop_oneof![Just(AttemptOutcome::Ok), Just(AttemptOutcome::Refused), Just(AttemptOutcome::Unknown)]
 }
@@ -50,14 +69,15 @@ proptest! {
     ) {
         let mut writes = Vec::new();
         let mut rows: BTreeSet<(u32, u64)> = strangers.clone();
-        let (mut lost, mut recovered) = (0, 0);
+        let (mut lost, mut recovered, mut unexpected) = (0, 0, strangers.len() as u64);
         for (n, (slot, outcome, kept)) in attempts.iter().enumerate() {
             let seq = n as u64 + 1;
             writes.push(write(*slot, seq, seq * 10, *outcome));
             if *kept { rows.insert((*slot, seq)); }
-            match (*outcome == AttemptOutcome::Ok, *kept) {
-                (true, false) => lost += 1,
-                (false, true) => recovered += 1,
+            match (*outcome, *kept) {
+                (AttemptOutcome::Ok, false) => lost += 1,
+                (AttemptOutcome::Unknown, true) => recovered += 1,
+                (AttemptOutcome::Refused, true) => unexpected += 1,
                 _ => {}
             }
         }
@@ -67,7 +87,7 @@ proptest! {
         let result = reconcile(&writes.iter().collect::<Vec<_>>(), &found, None);
         prop_assert_eq!(result.lost.len() as u64, lost);
         prop_assert_eq!(result.recovered, recovered);
-        prop_assert_eq!(result.unexpected, strangers.len() as u64);
+        prop_assert_eq!(result.unexpected, unexpected);
         prop_assert_eq!(result.duplicated, 0);
         prop_assert_eq!(result.rpo().lost_span.upper_s == Some(0.0), lost == 0);
     }

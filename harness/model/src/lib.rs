@@ -19,6 +19,7 @@ mod plan_entries;
 mod plan_file;
 mod record;
 mod secret;
+mod short_hash;
 mod time_point;
 mod undo;
 mod variables;
@@ -44,6 +45,7 @@ pub use record::{
     RunRecord, StepRecord, TargetIdentity, TimelineEntry, Tool, UndoRecord,
 };
 pub use secret::Secret;
+pub use short_hash::short_hash;
 pub use time_point::Elapsed;
 pub use undo::{PendingUndo, ServerRef, UndoAction};
 pub use variables::{VariableError, expand, names};

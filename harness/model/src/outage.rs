@@ -19,8 +19,10 @@
 //!
 //! With flapping, the interval spans everything from the first down time to the last.
 //!
-//! Not guaranteed: an outage shorter than the distance of two attempts may leave no trace. The longest distance
-//! between acknowledgements after the fault call is then the upper bound, and the lower is zero.
+//! Requests may also queue without a failure, with or without one before. So the longest distance between
+//! acknowledgements, from the fault call until the return has lasted, can raise the upper bound, never the lower.
+//!
+//! Not guaranteed: an outage shorter than the distance of two attempts may leave no trace but that distance.
 
 use std::time::Duration;
 
@@ -82,9 +84,10 @@ fn outage_of(
     let last_up = acknowledged.iter().filter(|a| a.end <= surely_down).map(|a| a.start).max();
     let began_after = last_up.unwrap_or(fault).max(fault);
 
+    let silence = recovered.and_then(|end| longest_silence(&acknowledged, fault, end.plus(stable_for)));
     Outage {
         lower,
-        upper: recovered.map(|end| end.since(began_after).max(lower)),
+        upper: recovered.map(|end| end.since(began_after).max(lower)).max(silence),
         failures: failures.len() as u64,
         first_failure: Some(first.end),
         last_failure: Some(last_evidence),
@@ -136,20 +139,30 @@ fn settle<'a>(
 /// No failure at all: the longest silence after the fault call is all that can be said.
 fn unseen(acknowledged: &[&Attempt], fault: Elapsed) -> Outage {
     let after = acknowledged.partition_point(|a| a.end <= fault);
-    let mut previous = acknowledged[..after].iter().map(|a| a.start).max().unwrap_or(fault);
-    let mut longest = None;
-    for attempt in &acknowledged[after..] {
-        longest = longest.max(Some(attempt.end.since(previous)));
-        previous = previous.max(attempt.start);
-    }
     Outage {
         lower: Duration::ZERO,
-        upper: longest,
+        upper: longest_silence(acknowledged, fault, Elapsed(u64::MAX)),
         failures: 0,
         first_failure: None,
         last_failure: None,
         recovered: acknowledged.get(after).map(|a| a.end),
     }
+}
+
+/// The longest time between the start of one acknowledged attempt and the end of the next, of those that ended after
+/// `fault` and began their silence before `until`.
+fn longest_silence(acknowledged: &[&Attempt], fault: Elapsed, until: Elapsed) -> Option<Duration> {
+    let after = acknowledged.partition_point(|a| a.end <= fault);
+    let mut previous = acknowledged[..after].iter().map(|a| a.start).max().unwrap_or(fault).max(fault);
+    let mut longest = None;
+    for attempt in &acknowledged[after..] {
+        if previous > until {
+            break;
+        }
+        longest = longest.max(Some(attempt.end.since(previous)));
+        previous = previous.max(attempt.start);
+    }
+    longest
 }
 
 #[cfg(test)]

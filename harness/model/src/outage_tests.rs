@@ -50,6 +50,7 @@ fn a_plain_outage() {
 fn failures_before_the_fault_do_not_count() {
     let seen =
         judged(&[attempt(0, 1, false, None), attempt(10, 12, true, None), attempt(20, 22, true, None)], 5);
+    // The fault call was at 5, an acknowledgement of what was sent at 10 came at 12, the next at 22.
     assert_eq!((seen.failures, seen.lower, seen.upper), (0, ms(0), Some(ms(12))));
 }
 
@@ -57,7 +58,23 @@ fn failures_before_the_fault_do_not_count() {
 fn a_queueing_proxy_raises_the_upper_bound_only() {
     let seen =
         judged(&[attempt(0, 2, true, None), attempt(10, 400, true, None), attempt(20, 401, true, None)], 5);
-    assert_eq!((seen.lower, seen.upper), (ms(0), Some(ms(400))));
+    assert_eq!((seen.lower, seen.upper), (ms(0), Some(ms(400 - 5))));
+}
+
+/// One connection is reset, the next attempt succeeds, and then everything waits.
+#[test]
+fn a_queue_after_an_early_failure_counts_too() {
+    let seen = judged(
+        &[
+            attempt(0, 2, true, None),
+            attempt(10, 11, false, Some(2)),
+            attempt(11, 13, true, None),
+            attempt(20, 920, true, Some(13)),
+            attempt(30, 921, true, None),
+        ],
+        5,
+    );
+    assert_eq!((seen.lower, seen.upper), (ms(0), Some(ms(920 - 11))));
 }
 
 #[test]
@@ -82,11 +99,12 @@ fn a_return_that_does_not_last_is_not_the_end() {
 fn a_failure_long_after_the_return_is_another_matter() {
     let mut attempts =
         vec![attempt(0, 2, true, None), attempt(10, 11, false, None), attempt(20, 22, true, None)];
+    attempts.extend((30..5000).step_by(10).map(|at| attempt(at, at + 2, true, None)));
     attempts.push(attempt(5000, 5001, false, None));
     attempts.push(attempt(5010, 5012, true, None));
     assert_eq!(judged(&attempts, 5).upper, Some(ms(22 - 5)));
     let all = outages(&attempts, Elapsed(5 * MS), ms(500), Elapsed(10_000 * MS));
-    assert_eq!(all.iter().map(|o| o.upper).collect::<Vec<_>>(), [Some(ms(22 - 5)), Some(ms(5012 - 22))]);
+    assert_eq!(all.iter().map(|o| o.upper).collect::<Vec<_>>(), [Some(ms(22 - 5)), Some(ms(5012 - 4990))]);
 }
 
 #[test]

@@ -214,7 +214,9 @@ fn refuse_passwords_in_clear(raw: &Table) -> Result<(), PlanFileError> {
     for (name, target) in targets.into_iter().flatten() {
         for key in ["password", "admin_password"] {
             let Some(text) = target.get(key).and_then(Value::as_str) else { continue };
-            if names(text).is_ok_and(|names| names.is_empty()) {
+            let whole =
+                names(text).is_ok_and(|names| matches!(&names[..], [name] if text == format!("${{{name}}}")));
+            if !whole {
                 return Err(PlanFileError::PasswordInClear { target: name.clone(), key });
             }
         }

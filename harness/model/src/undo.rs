@@ -15,6 +15,9 @@ pub struct ServerRef {
     pub database: String,
     /// The role.
     pub user: String,
+    /// Whether it is in a sandbox that the run started for itself: then it ends with the run, and all that is in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_sandbox: bool,
 }
 
 /// What takes one act back. Every action may run more than once, and for an act that may have had no effect.
@@ -29,6 +32,8 @@ pub enum UndoAction {
         schema: String,
         /// The comment that it carries; a schema without it is not ours and is left alone.
         comment: String,
+        /// What the application name of the session begins with that may still be creating it.
+        application_name: String,
     },
     /// Ends the sessions of this run, known by their application name, and waits until the server counts none.
     EndSessions {
@@ -43,6 +48,14 @@ pub enum UndoAction {
 }
 
 impl UndoAction {
+    /// The server that it works on.
+    pub fn server(&self) -> Option<&ServerRef> {
+        match self {
+            Self::DropSchema { server, .. } | Self::EndSessions { server, .. } => Some(server),
+            Self::Unknown => None,
+        }
+    }
+
     /// What the action does, as a sentence's end: "drop schema `x` on orders".
     pub fn describe(&self) -> String {
         match self {

@@ -13,6 +13,7 @@ use aws_credential_types::Credentials;
 use aws_sdk_rds::config::retry::RetryConfig;
 use aws_sdk_rds::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::{Builder, tls};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use lifeboat_model::{Environment, Provider};
 use thiserror::Error;
 use tokio::time::{MissedTickBehavior, interval};
@@ -45,15 +46,16 @@ pub struct AwsError {
 
 impl AwsError {
     /// From the SDK's error.
-    pub fn of<E, R>(call: &'static str, error: &SdkError<E, R>) -> Self
+    pub fn of<E>(call: &'static str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
-        R: std::fmt::Debug,
     {
+        // Whatever its code: a server that says 5xx may have done it, one that says 4xx has not.
+        let fault = error.raw_response().is_none_or(|answer| answer.status().as_u16() >= 500);
         let (code, effect) = match error {
             SdkError::ServiceError(answered) => {
                 let code = answered.err().code().unwrap_or("unknown").to_owned();
-                let effect = if is_server_fault(&code) { Effect::Perhaps } else { Effect::None };
+                let effect = if fault { Effect::Perhaps } else { Effect::None };
                 (code, effect)
             }
             SdkError::ConstructionFailure(_) => ("not-sent".into(), Effect::None),
@@ -87,13 +89,6 @@ fn is_throttle(code: &str) -> bool {
     )
 }
 
-fn is_server_fault(code: &str) -> bool {
-    matches!(
-        code,
-        "InternalFailure" | "InternalError" | "InternalServerError" | "ServiceUnavailable" | "unknown"
-    )
-}
-
 fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
@@ -104,15 +99,15 @@ fn causes(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Whether an endpoint is on this machine.
+/// Whether an endpoint is an `http` or `https` address on this machine.
 pub fn is_loopback(endpoint: &str) -> bool {
-    let rest = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = match authority.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None => authority.rsplit_once(':').map_or(authority, |(host, _)| host),
-    };
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    let Ok(uri) = endpoint.parse::<hyper::Uri>() else { return false };
+    // What stands before an `@` is a user's name, whatever it looks like; nobody needs one here.
+    let plain = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    let here =
+        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    plain && here && matches!(uri.scheme_str(), Some("http" | "https"))
 }
 
 /// A control plane and who asks it.
@@ -215,7 +210,9 @@ mod tests {
 
     #[test]
     fn loopback_is_told_from_the_rest() {
-        for endpoint in ["http://127.0.0.1:4566", "http://localhost:1/x", "http://[::1]:80", "127.3.2.1:9"] {
+        for endpoint in
+            ["http://127.0.0.1:4566", "http://localhost:1/x", "http://[::1]:80", "https://127.3.2.1:9"]
+        {
             assert!(is_loopback(endpoint), "{endpoint}");
         }
         for endpoint in [
@@ -224,6 +221,9 @@ mod tests {
             "http://localhost.example.com",
             "http://127.0.0.1.example.com:80",
             "http://user@example.com/127.0.0.1",
+            "http://127.0.0.1:80@rds.eu-west-1.example.com",
+            "http://127.0.0.1\\@example.com",
+            "127.0.0.1:80",
             "",
         ] {
             assert!(!is_loopback(endpoint), "{endpoint}");

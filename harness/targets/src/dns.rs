@@ -18,6 +18,7 @@ pub fn dns_probe(host: &str, interval: Duration, deadline: Duration) -> Option<P
         deadline,
         slots: 2,
         holds: false,
+        ready: Arc::new(|_| true),
         call: Arc::new(move |_, _| {
             let host = host.clone();
             Box::pin(async move {

@@ -17,13 +17,13 @@ use lifeboat_model::{AttemptOutcome, Stream};
 /// If the address is not an absolute one, or the system has no CA certificates.
 pub fn http_probe(address: &str, interval: Duration, deadline: Duration) -> Result<Probe, String> {
     let uri: hyper::Uri =
-        address.parse().map_err(|error| format!("`{address}` is not an address: {error}"))?;
+        address.parse().map_err(|error| format!("app_health is not an address: {error}"))?;
     if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none() {
-        return Err(format!("`{address}`: an application's health address begins with http:// or https://"));
+        return Err("app_health has to begin with http:// or https://".into());
     }
     let https = HttpsConnectorBuilder::new()
         .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
-        .map_err(|error| format!("`{address}`: the system's CA certificates cannot be read: {error}"))?
+        .map_err(|error| format!("the system's CA certificates, for app_health, cannot be read: {error}"))?
         .https_or_http()
         .enable_http1()
         .build();
@@ -35,6 +35,7 @@ pub fn http_probe(address: &str, interval: Duration, deadline: Duration) -> Resu
         deadline,
         slots: 4,
         holds: false,
+        ready: Arc::new(|_| true),
         call: Arc::new(move |_, _| {
             let asked = client.get(uri.clone());
             Box::pin(async move {

@@ -1,6 +1,7 @@
 //! Carries out undo actions, without plan or drill.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -8,23 +9,31 @@ use futures_util::future::BoxFuture;
 use lifeboat_engine::{Interpreter, wait_for};
 use lifeboat_model::{Secret, ServerRef, UndoAction, UndoEnd};
 
-use crate::postgres::{PgError, Server, drop_schema};
+use crate::postgres::{PgError, Server, Session, drop_schema};
 
-/// How long the server gets to count no session of ours any more, before they are terminated and afterwards.
-const SESSIONS_LIMIT: Duration = Duration::from_secs(20);
+/// How long a server that does not answer, or is full, gets to come back: a failover on AWS takes up to 37 s.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// The same for a server that has not come back before, in the same clean-up.
+const LITTLE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long the run's sessions get to end. After a moment they are told.
+const SESSIONS_LIMIT: Duration = Duration::from_secs(15);
 
 /// Carries out undo actions; it knows the passwords by target and role.
 pub struct PostgresInterpreter {
     passwords: BTreeMap<(String, String), Secret>,
+    given_up: Mutex<BTreeSet<String>>,
 }
 
 impl PostgresInterpreter {
     /// With the passwords of the plan's targets, by the target's name and the role's.
     pub fn new(passwords: BTreeMap<(String, String), Secret>) -> Self {
-        Self { passwords }
+        Self { passwords, given_up: Mutex::default() }
     }
 
-    fn server(&self, reference: &ServerRef) -> Result<Server, String> {
+    /// A session on a server, which gets time to come back.
+    async fn connect(&self, reference: &ServerRef) -> Result<Session, String> {
         let key = (reference.target.clone(), reference.user.clone());
         let password = self.passwords.get(&key).ok_or_else(|| {
             format!(
@@ -32,7 +41,25 @@ impl PostgresInterpreter {
                 reference.user, reference.target
             )
         })?;
-        Ok(Server::new(reference.clone(), password.clone()))
+        let server = Server::new(reference.clone(), password.clone());
+        let address = server.address();
+        let known = self.given_up.lock().unwrap_or_else(PoisonError::into_inner).contains(&address);
+        let limit = if known { LITTLE_PATIENCE } else { PATIENCE };
+        let what = format!("a connection to {address} as `{}`", reference.user);
+        let connected = wait_for(what, Duration::from_millis(250), limit, || async {
+            match server.connect("lifeboat/undo", Duration::from_secs(5)).await {
+                Err(error) if error.is_passing() => Err(error),
+                settled => Ok(settled),
+            }
+        })
+        .await;
+        match connected {
+            Ok(settled) => settled.map_err(|error| format!("cannot connect to {address}: {error}")),
+            Err(error) => {
+                self.given_up.lock().unwrap_or_else(PoisonError::into_inner).insert(address);
+                Err(error.to_string())
+            }
+        }
     }
 }
 
@@ -40,11 +67,19 @@ impl Interpreter for PostgresInterpreter {
     fn undo<'a>(&'a self, action: &'a UndoAction) -> BoxFuture<'a, Result<(UndoEnd, String), String>> {
         async move {
             match action {
-                UndoAction::DropSchema { server, schema, comment } => {
-                    drop_schema(&self.server(server)?, schema, comment).await
+                UndoAction::DropSchema { server, schema, comment, application_name } => {
+                    let session = self.connect(server).await?;
+                    // The statement that creates it may still be under way, and find its lock after we have looked.
+                    end_sessions(&session, application_name).await?;
+                    let done = drop_schema(&session, schema, comment).await;
+                    session.close().await;
+                    done
                 }
                 UndoAction::EndSessions { server, application_name } => {
-                    end_sessions(&self.server(server)?, application_name).await
+                    let session = self.connect(server).await?;
+                    let done = end_sessions(&session, application_name).await;
+                    session.close().await;
+                    done.map(|()| (UndoEnd::Undone, "no session of the run is left".into()))
                 }
                 UndoAction::Unknown => {
                     Err("this version does not know the action; use the one that ran the drill".into())
@@ -55,27 +90,27 @@ impl Interpreter for PostgresInterpreter {
     }
 }
 
-async fn end_sessions(server: &Server, application_name: &str) -> Result<(UndoEnd, String), String> {
+/// Waits until the server counts no session whose application name begins so.
+async fn end_sessions(session: &Session, application_name: &str) -> Result<(), String> {
     let mut looks = 0;
     wait_for("the run's sessions to end", Duration::from_millis(100), SESSIONS_LIMIT, || {
         looks += 1;
-        // What this process held is closed; a server takes a moment to notice. After that it is told.
-        let terminate = looks > 20;
+        // What this process held is closed, and the server takes a moment to notice.
+        let terminate = looks > 5;
         async move {
-            match count_sessions(server, application_name, terminate).await {
-                Ok(0) => Ok(()),
+            match count_sessions(session, application_name, terminate).await {
+                Ok(0) => Ok(Ok(())),
                 Ok(left) => Err(format!("{left} sessions still open")),
+                Err(error) if session.is_closed() => Ok(Err(format!("the connection was lost: {error}"))),
                 Err(error) => Err(error.to_string()),
             }
         }
     })
     .await
-    .map_err(|error| format!("{error} (at {})", server.address()))?;
-    Ok((UndoEnd::Undone, "no session of the run is left".into()))
+    .map_err(|error| error.to_string())?
 }
 
-async fn count_sessions(server: &Server, application_name: &str, terminate: bool) -> Result<i64, PgError> {
-    let session = server.connect("lifeboat/undo", Duration::from_secs(5)).await?;
+async fn count_sessions(session: &Session, application_name: &str, terminate: bool) -> Result<i64, PgError> {
     let row = session
         .client()
         .query_one(
@@ -84,6 +119,5 @@ async fn count_sessions(server: &Server, application_name: &str, terminate: bool
             &[&application_name, &terminate],
         )
         .await?;
-    session.close().await;
     Ok(row.get(0))
 }

@@ -35,6 +35,7 @@ impl Pair {
                 port: exports["LIFEBOAT_SANDBOX_A_PORT"].parse().unwrap(),
                 database: database.into(),
                 user: "drill".into(),
+                own_sandbox: true,
             };
             let password = Secret::new(exports["LIFEBOAT_SANDBOX_PASSWORD"].clone());
             let session =

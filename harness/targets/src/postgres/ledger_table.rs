@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use lifeboat_engine::StepError;
-use lifeboat_model::{ReadBack, ServerRef, UndoAction, UndoEnd};
+use lifeboat_model::{ReadBack, ServerRef, UndoAction, UndoEnd, short_hash};
 
-use super::{PgError, Server};
+use super::{PgError, Server, Session};
 
 /// How long a connection for schema work may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -22,7 +22,7 @@ impl LedgerTable {
     pub fn new(run_id: &str, drill: &str) -> Self {
         let stem: String =
             drill.chars().filter(char::is_ascii_alphanumeric).take(12).collect::<String>().to_lowercase();
-        let schema = format!("lifeboat_{}_{stem}{:08x}", run_id.replace('-', "_"), hash(drill));
+        let schema = format!("lifeboat_{}_{stem}{:08x}", run_id.replace('-', "_"), short_hash(drill));
         let comment = format!("made by lifeboat for run {run_id}; safe to drop");
         Self { schema, comment }
     }
@@ -32,9 +32,10 @@ impl LedgerTable {
         &self.schema
     }
 
-    /// What takes its creation back.
-    pub fn undo(&self, server: &ServerRef) -> UndoAction {
+    /// What takes its creation back; `application_name` is what that of the creating session begins with.
+    pub fn undo(&self, server: &ServerRef, application_name: String) -> UndoAction {
         UndoAction::DropSchema {
+            application_name,
             server: server.clone(),
             schema: self.schema.clone(),
             comment: self.comment.clone(),
@@ -96,13 +97,11 @@ impl LedgerTable {
 /// Drops a schema of a drill's own, if it is there and carries the comment. What a stranger put into it is not dropped
 /// with it: then the schema stays and the error says so.
 pub(crate) async fn drop_schema(
-    server: &Server,
+    session: &Session,
     schema: &str,
     comment: &str,
 ) -> Result<(UndoEnd, String), String> {
-    let at = server.address();
-    let text = |error: PgError| format!("cannot drop schema `{schema}` at {at}: {error}");
-    let session = server.connect("lifeboat/undo", CONNECT_LIMIT).await.map_err(text)?;
+    let text = |error: PgError| format!("cannot drop schema `{schema}`: {error}");
     let found = session
         .client()
         .query_opt(
@@ -114,9 +113,7 @@ pub(crate) async fn drop_schema(
     let Some(row) = found else { return Ok((UndoEnd::NotNeeded, format!("schema `{schema}` is not there"))) };
     let carried: Option<String> = row.get(0);
     if carried.as_deref() != Some(comment) {
-        return Err(format!(
-            "schema `{schema}` at {at} does not carry this run's comment and was left alone"
-        ));
+        return Err(format!("schema `{schema}` does not carry this run's comment and was left alone"));
     }
     // The name was made by `LedgerTable::new` and is quoted all the same: it comes from a file here.
     let quoted = format!("\"{}\"", schema.replace('"', "\"\""));
@@ -124,13 +121,7 @@ pub(crate) async fn drop_schema(
         "BEGIN; SET LOCAL lock_timeout = '5s'; DROP TABLE IF EXISTS {quoted}.ledger; DROP SCHEMA {quoted}; COMMIT"
     );
     session.client().batch_execute(&statement).await.map_err(|error| text(error.into()))?;
-    session.close().await;
     Ok((UndoEnd::Undone, format!("schema `{schema}` dropped")))
-}
-
-/// FNV-1a: tells drills of one run apart whose names have the same letters.
-fn hash(text: &str) -> u32 {
-    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! The streams that speak to PostgreSQL.
+//!
+//! A connection attempt ends at the attempt's deadline; the limit that the driver gets is longer, so that the record says
+//! which of the two it was.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use lifeboat_engine::{AttemptFuture, Probe, Tried};
+use lifeboat_engine::{AttemptFuture, Probe, ReadyFn, Tried};
 use lifeboat_model::Stream;
 
 use super::{Connections, LedgerTable, PgError, Server, Session};
@@ -23,10 +26,11 @@ pub fn connect_probe(
         deadline,
         slots,
         holds: false,
+        ready: Arc::new(|_| true),
         call: Arc::new(move |_, _| {
             let (server, application_name) = (server.clone(), application_name.clone());
             Box::pin(async move {
-                match server.connect(&application_name, deadline).await {
+                match server.connect(&application_name, deadline * 2).await {
                     Ok(session) => {
                         session.close().await;
                         Tried::ok()
@@ -40,7 +44,7 @@ pub fn connect_probe(
 
 /// One held connection, as a pool holds it.
 pub fn pinned_probe(server: Server, application_name: &str, interval: Duration, deadline: Duration) -> Probe {
-    let connections = Connections::new(server, application_name.to_owned(), 1, deadline);
+    let connections = Connections::new(server, application_name.to_owned(), 1, deadline * 2);
     query_probe(Stream::Pinned, connections, 1, interval, deadline)
 }
 
@@ -52,7 +56,7 @@ pub fn read_probe(
     interval: Duration,
     deadline: Duration,
 ) -> Probe {
-    let connections = Connections::new(server, application_name.to_owned(), slots, deadline);
+    let connections = Connections::new(server, application_name.to_owned(), slots, deadline * 2);
     query_probe(Stream::Read, connections, slots, interval, deadline)
 }
 
@@ -63,11 +67,12 @@ fn query_probe(
     interval: Duration,
     deadline: Duration,
 ) -> Probe {
+    let ready = ready(&connections);
     let call = Arc::new(move |slot, _| -> AttemptFuture {
         let connections = connections.clone();
         Box::pin(async move { on_slot(&connections, slot, "SELECT 1".into()).await })
     });
-    Probe { stream, interval, deadline, slots, holds: true, call }
+    Probe { stream, interval, deadline, slots, holds: true, call, ready }
 }
 
 /// An insert into the ledger table at each tick, on connections that are made anew after an error.
@@ -79,30 +84,39 @@ pub fn write_probe(
     interval: Duration,
     deadline: Duration,
 ) -> Probe {
-    let connections = Connections::new(server, application_name.to_owned(), slots, deadline);
-    let table = table.clone();
+    let connections = Connections::new(server, application_name.to_owned(), slots, deadline * 2);
+    let (table, ready) = (table.clone(), ready(&connections));
     let call = Arc::new(move |slot, seq| -> AttemptFuture {
         let (connections, insert) = (connections.clone(), table.insert(slot, seq));
         Box::pin(async move { on_slot(&connections, slot, insert).await })
     });
-    Probe { stream: Stream::Write, interval, deadline, slots, holds: true, call }
+    Probe { stream: Stream::Write, interval, deadline, slots, holds: true, call, ready }
+}
+
+fn ready(connections: &Connections) -> ReadyFn {
+    let connections = connections.clone();
+    Arc::new(move |slot| connections.is_ready(slot))
 }
 
 async fn on_slot(connections: &Connections, slot: u32, statement: String) -> Tried {
-    let session = match connections.take(slot).await {
-        Ok(session) => session,
+    let in_use = match connections.take(slot).await {
+        Ok(in_use) => in_use,
         Err(error) => return error.never_sent(),
     };
-    if session.is_closed() {
+    let Some(session) = in_use.session().filter(|session| !session.is_closed()) else {
+        in_use.end();
         let text = "the held connection had been closed by the server".into();
-        return PgError { code: None, text }.never_sent();
-    }
-    match run(&session, &statement).await {
+        return PgError { code: None, text, fatal: true }.never_sent();
+    };
+    match run(session, &statement).await {
         Ok(()) => {
-            connections.put(slot, session);
+            in_use.put_back();
             Tried::ok()
         }
-        Err(error) => error.tried(),
+        Err(error) => {
+            in_use.end();
+            error.tried()
+        }
     }
 }
 

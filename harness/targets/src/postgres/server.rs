@@ -7,6 +7,7 @@ use lifeboat_model::{AttemptOutcome, Secret, ServerRef};
 use thiserror::Error;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_postgres::error::Severity;
 use tokio_postgres::{Client, Config, NoTls};
 
 /// What a server answered, or that it did not.
@@ -17,18 +18,27 @@ pub struct PgError {
     pub code: Option<String>,
     /// The server's message, or the cause.
     pub text: String,
+    /// Whether the session ended with it (severity FATAL or PANIC, or no answer at all).
+    pub fatal: bool,
 }
 
 impl PgError {
     /// No answer within this time.
     pub fn timeout(limit: Duration) -> Self {
-        Self { code: None, text: format!("no answer within {} ms", limit.as_millis()) }
+        Self { code: None, text: format!("no answer within {} ms", limit.as_millis()), fatal: true }
     }
 
-    /// Whether the server answered that it did not do what was asked. An answer that ends the session (class 57, 08)
-    /// can come after a commit.
+    /// Whether the server answered that it did not do what was asked. An answer that ends the session can come after a
+    /// commit, and 40003 says that the server does not know.
     pub fn is_refusal(&self) -> bool {
-        self.code.as_deref().is_some_and(|code| !code.starts_with("57") && !code.starts_with("08"))
+        !self.fatal && self.code.as_deref().is_some_and(|code| code != "40003" && !code.starts_with("08"))
+    }
+
+    /// Whether the server may let the same role in a little later: it does not answer, starts, stops, or is full.
+    pub fn is_passing(&self) -> bool {
+        self.code
+            .as_deref()
+            .is_none_or(|code| code.starts_with("57P") || code.starts_with("53") || code.starts_with("08"))
     }
 
     /// The attempt that failed with it, on a session that was open.
@@ -46,7 +56,11 @@ impl PgError {
 impl From<tokio_postgres::Error> for PgError {
     fn from(error: tokio_postgres::Error) -> Self {
         if let Some(answer) = error.as_db_error() {
-            return Self { code: Some(answer.code().code().to_owned()), text: answer.message().to_owned() };
+            return Self {
+                code: Some(answer.code().code().to_owned()),
+                text: answer.message().to_owned(),
+                fatal: !matches!(answer.parsed_severity(), Some(Severity::Error)),
+            };
         }
         let mut text = error.to_string();
         let mut cause = std::error::Error::source(&error);
@@ -54,7 +68,7 @@ impl From<tokio_postgres::Error> for PgError {
             text = format!("{text}: {next}");
             cause = next.source();
         }
-        Self { code: None, text }
+        Self { code: None, text, fatal: true }
     }
 }
 
@@ -109,7 +123,8 @@ impl Server {
             .connect_timeout(limit)
             .keepalives_idle(Duration::from_secs(1))
             .keepalives_interval(Duration::from_secs(1))
-            .keepalives_retries(5);
+            .keepalives_retries(5)
+            .tcp_user_timeout(Duration::from_secs(10));
         let (client, connection) =
             timeout(limit, config.connect(NoTls)).await.map_err(|_| PgError::timeout(limit))??;
         let wire = tokio::spawn(async move {
@@ -134,6 +149,20 @@ impl Session {
     /// Whether the session has ended.
     pub fn is_closed(&self) -> bool {
         self.client.is_closed()
+    }
+
+    /// Gives up a session that owes an answer: asks the server to cancel, and waits until the session has ended. A server
+    /// that cannot be reached for that within `limit` does not serve the session any more either.
+    ///
+    /// Dropping it would leave it open until the answer comes, here and on the server.
+    pub async fn give_up(self, limit: Duration) {
+        let Self { client, mut wire } = self;
+        let cancelled = timeout(limit, client.cancel_token().cancel_query(NoTls)).await;
+        drop(client);
+        if matches!(cancelled, Ok(Ok(()))) && timeout(limit, &mut wire).await.is_ok() {
+            return;
+        }
+        wire.abort();
     }
 
     /// Ends the session and waits until the socket is closed.

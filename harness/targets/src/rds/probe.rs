@@ -17,6 +17,7 @@ pub fn api_probe(rds: Rds, identifier: &str, interval: Duration, deadline: Durat
         deadline,
         slots: 2,
         holds: false,
+        ready: Arc::new(|_| true),
         call: Arc::new(move |_, _| {
             let (rds, identifier) = (rds.clone(), identifier.clone());
             Box::pin(async move {
