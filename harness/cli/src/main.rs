@@ -47,6 +47,8 @@ fn main() -> ExitCode {
             Command::Sandbox(SandboxCommand::Up(args)) => sandbox_cmd::up(args).await,
         }
     });
+    // A read of standard input may still block a thread, which would keep a sandbox that could not start from ending.
+    runtime.shutdown_background();
     done.unwrap_or_else(|failure| {
         eprintln!("lifeboat: {failure}");
         failure.code
