@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lifeboat_engine::{Context, StepError};
 use lifeboat_model::{Stream, TargetEntry, TargetIdentity};
-use lifeboat_targets::postgres::{connect_probe, connection_limits, open_sessions, pinned_probe};
+use lifeboat_targets::postgres::{PgError, connect_probe, connection_limits, open_sessions, pinned_probe};
 use lifeboat_targets::rds::Rds;
 use lifeboat_targets::{Aws, http_probe};
 
@@ -55,10 +55,9 @@ pub async fn identify_server(s: Shared, context: Context) -> Result<(), StepErro
 /// Opens the connection that watches; it is kept until the sessions are counted at the very end.
 pub async fn open_watcher(s: Shared, context: Context) -> Result<(), StepError> {
     let server = s.server()?;
-    let failed = |error| {
-        let text =
-            format!("cannot connect to {} as `{}`: {error}", server.address(), server.reference().user);
-        StepError::Failed(text)
+    let failed = |error: PgError| {
+        let (at, user, advice) = (server.address(), &server.reference().user, error.advice());
+        StepError::Failed(format!("cannot connect to {at} as `{user}`: {error}{advice}"))
     };
     let watcher =
         server.connect(&session_name(&s.params, "watch"), Duration::from_secs(10)).await.map_err(failed)?;
