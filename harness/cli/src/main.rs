@@ -22,6 +22,7 @@ use clap::Parser as _;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use args::{Args, Command, SandboxCommand};
+use print::errln;
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("lifeboat: cannot start its runtime: {error}");
+            errln!("lifeboat: cannot start its runtime: {error}");
             return lifeboat_model::ExitCode::Internal.code();
         }
     };
@@ -50,7 +51,7 @@ fn main() -> ExitCode {
     // A read of standard input may still block a thread, which would keep a sandbox that could not start from ending.
     runtime.shutdown_background();
     done.unwrap_or_else(|failure| {
-        eprintln!("lifeboat: {failure}");
+        errln!("lifeboat: {failure}");
         failure.code
     })
     .code()

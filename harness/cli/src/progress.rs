@@ -10,7 +10,7 @@ use lifeboat_reports::clean_line;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
 
-use crate::print::outln;
+use crate::print::{self, errln};
 
 /// The version line of the event stream.
 const STREAM: &str = r#"{"stream":"lifeboat.events/1"}"#;
@@ -31,7 +31,7 @@ pub fn follow(journal: &Journal, voice: Voice) -> JoinHandle<()> {
     let mut events = journal.watch();
     tokio::spawn(async move {
         if voice == Voice::Json {
-            outln!("{STREAM}");
+            print::json(STREAM);
         }
         let bar = (voice == Voice::Steps && std::io::stderr().is_terminal()).then(spinner);
         loop {
@@ -47,7 +47,7 @@ pub fn follow(journal: &Journal, voice: Voice) -> JoinHandle<()> {
                     }
                 }
                 Err(RecvError::Lagged(missed)) => {
-                    eprintln!("lifeboat: {missed} events were too quick to be shown")
+                    errln!("lifeboat: {missed} events were too quick to be shown")
                 }
                 Err(RecvError::Closed) => break,
             }
@@ -60,8 +60,8 @@ pub fn follow(journal: &Journal, voice: Voice) -> JoinHandle<()> {
 
 fn print_json(event: &Event) {
     match serde_json::to_string(event) {
-        Ok(line) => outln!("{line}"),
-        Err(error) => eprintln!("lifeboat: an event cannot be written: {error}"),
+        Ok(line) => print::json(&line),
+        Err(error) => errln!("lifeboat: an event cannot be written: {error}"),
     }
 }
 
@@ -95,6 +95,6 @@ fn say(event: &Event, bar: Option<&ProgressBar>) {
     };
     match bar {
         Some(bar) => bar.println(line),
-        None => eprintln!("{:7.2} s  {line}", event.elapsed.0 as f64 / 1e6),
+        None => errln!("{:7.2} s  {line}", event.elapsed.0 as f64 / 1e6),
     }
 }

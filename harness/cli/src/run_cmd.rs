@@ -14,6 +14,7 @@ use crate::args::RunArgs;
 use crate::embedded::Embedded;
 use crate::failure::Failure;
 use crate::prepare::{self, Caller, Ready, Source};
+use crate::print::{self, errln};
 use crate::progress::{Voice, follow};
 use crate::signals::{Signals, unwind_on_signal};
 
@@ -30,14 +31,14 @@ pub async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     let seed = environment.seed.as_deref().map(|seed| source.beside(seed));
     let sandbox = Embedded::start(seed.as_deref(), args.sandbox).await?;
     if !args.quiet {
-        eprintln!("lifeboat: sandbox ready: {}", sandbox.ready);
+        errln!("lifeboat: sandbox ready: {}", sandbox.ready);
     }
     let endpoint = sandbox.endpoint().map(str::to_owned);
     let done = drive(&args, &source, endpoint, Some(&sandbox)).await;
     match (sandbox.stop().await, done) {
         (Ok(()), done) => done,
         (Err(left), done) => {
-            eprintln!("lifeboat: {left}");
+            errln!("lifeboat: {left}");
             done.map(|_| ExitCode::Residue)
         }
     }
@@ -119,8 +120,8 @@ async fn drive(
     let record = judge_dir(&files, &lifeboat_drills::find).map_err(Failure::internal)?;
     write_reports(&files, &record)?;
     if !args.quiet {
-        eprint!("{}", lifeboat_reports::summary(&record));
-        eprintln!("reports: {}", dir.display());
+        print::err(format_args!("{}", lifeboat_reports::summary(&record)));
+        errln!("reports: {}", dir.display());
     }
     ExitCode::try_from(record.exit_code).map_err(Failure::internal)
 }

@@ -6,6 +6,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
+use crate::print::errln;
 
 /// The next Ctrl-C or SIGTERM, by its name.
 pub struct Signals {
@@ -39,14 +40,14 @@ pub fn unwind_on_signal(
 ) {
     tokio::spawn(async move {
         let by = signals.next().await;
-        eprintln!(
+        errln!(
             "lifeboat: {by}: taking back what was done; a second one stops here, and then `lifeboat undo {}` finishes it",
             dir.display()
         );
         journal.note(EventKind::Interrupted { by: by.into() });
         cancel.cancel();
         let by = signals.next().await;
-        eprintln!("lifeboat: {by} again: stopped; to finish: lifeboat undo {}", dir.display());
+        errln!("lifeboat: {by} again: stopped; to finish: lifeboat undo {}", dir.display());
         std::process::exit(i32::from(u8::from(lifeboat_model::ExitCode::Interrupted)));
     });
 }

@@ -12,7 +12,7 @@ use lifeboat_targets::PostgresInterpreter;
 use crate::args::DirArgs;
 use crate::failure::Failure;
 use crate::prepare;
-use crate::print::outln;
+use crate::print::{errln, outln};
 
 /// The file that an undo writes: what a run left is never edited.
 const UNDO_JOURNAL: &str = "undo.jsonl";
@@ -60,7 +60,7 @@ pub async fn undo(args: &DirArgs) -> Result<ExitCode, Failure> {
         .map_err(|error| Failure::usage(format!("plan.json of the run: {error}")))?;
     let interpreter = PostgresInterpreter::new(prepare::passwords(&plan));
     for undo in &pending {
-        eprintln!("lifeboat: undo: {}", undo.action.describe());
+        errln!("lifeboat: undo: {}", undo.action.describe());
     }
     unwind(&pending, &journal, &interpreter).await.map_err(Failure::internal)?;
     report(&undo_path, &pending)
