@@ -8,5 +8,5 @@ mod verdict;
 
 pub use junit::junit;
 pub use summary::summary;
-pub use text::{clean_line, clean_xml};
+pub use text::{clean_line, clean_text, clean_xml, steers_a_terminal};
 pub use verdict::{VerdictDocument, verdict};

@@ -97,12 +97,7 @@ pub async fn open_watcher(s: Shared, context: Context) -> Result<(), StepError> 
 
 fn cannot_connect(server: &Server, error: &PgError) -> StepError {
     let (at, user) = (server.address(), &server.reference().user);
-    let hint = match error.code.as_deref() {
-        Some("28P01" | "28000") => "; check the target's user and password",
-        Some(_) => "",
-        None => "; check the target's host and port, and that the server runs",
-    };
-    StepError::Failed(format!("cannot look at {at} as `{user}`: {error}{hint}"))
+    StepError::Failed(format!("cannot connect to {at} as `{user}`: {error}{}", error.advice()))
 }
 
 /// A fresh connection and a held one, as an application has them, from before the climb to after the release.

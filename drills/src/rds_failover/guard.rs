@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use lifeboat_engine::{Context, StepError};
 use lifeboat_model::Stream;
-use lifeboat_targets::postgres::{connection_limits, ledger_obstacles, open_sessions, server_witness};
+use lifeboat_targets::postgres::{
+    PgError, connection_limits, ledger_obstacles, open_sessions, server_witness,
+};
 use lifeboat_targets::rds::{InstanceView, api_probe};
 
 use super::state::Shared;
@@ -62,8 +64,9 @@ fn not_ready(instance: &InstanceView) -> Option<String> {
 pub async fn check_database(s: Shared, context: Context) -> Result<(), StepError> {
     let server = instance_server(&s.params, &s.target, &s.before()?)?;
     let at = server.address();
-    let failed = |error| {
-        StepError::Failed(format!("cannot look at the database at {at} as `{}`: {error}", s.target.user))
+    let failed = |error: PgError| {
+        let (user, advice) = (&s.target.user, error.advice());
+        StepError::Failed(format!("cannot look at the database at {at} as `{user}`: {error}{advice}"))
     };
     let session = server.connect(&session_name(&s.params, "guard"), CONNECT_LIMIT).await.map_err(failed)?;
     let witness = server_witness(&session).await.map_err(failed)?;

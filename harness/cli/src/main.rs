@@ -21,8 +21,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use crate::print::errln;
 use args::{Args, Command, SandboxCommand};
+use print::errln;
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -48,6 +48,8 @@ fn main() -> ExitCode {
             Command::Sandbox(SandboxCommand::Up(args)) => sandbox_cmd::up(args).await,
         }
     });
+    // A read of standard input may still block a thread, which would keep a sandbox that could not start from ending.
+    runtime.shutdown_background();
     done.unwrap_or_else(|failure| {
         errln!("lifeboat: {failure}");
         failure.code

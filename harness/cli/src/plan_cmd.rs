@@ -32,7 +32,7 @@ pub async fn plan(args: PlanArgs) -> Result<ExitCode, Failure> {
             "{} ({} on {})",
             clean_line(&ready.params.drill),
             ready.drill.name(),
-            ready.params.target_name
+            clean_line(&ready.params.target_name)
         );
         for step in steps.steps() {
             outln!("  {:8} {}: {}", step.phase().name(), step.id(), clean_line(step.what()));

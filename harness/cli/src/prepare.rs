@@ -211,7 +211,9 @@ pub async fn identify(
         let caller = Aws::connect(environment).await.caller().await;
         let (account, arn) = caller.map_err(|error| {
             let at = environment.endpoint.as_deref().unwrap_or("AWS");
-            Failure::not_run(format!("the control plane at {at} does not answer who calls: {error}"))
+            Failure::not_run(format!(
+                "the control plane at {at} does not answer who calls: {error}; check that it runs, and the credentials"
+            ))
         })?;
         (Some(account), Some(arn))
     } else {

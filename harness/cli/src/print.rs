@@ -1,27 +1,45 @@
-//! Standard output and standard error whose reader may have gone: `lifeboat list | head` ends quietly, and a run goes on
-//! to its end and unwinds on a signal though nobody reads what it says.
+//! What the command says. Whatever was read from a plan, a server or a file may be in it, so every text is made harmless
+//! here; and a reader that has gone is no error: `lifeboat list | head` ends quietly, and a run goes on to its end.
 
+use std::fmt::Arguments;
 use std::io::Write as _;
 
-/// Writes to standard output; a reader that is gone is no error.
-pub fn out(text: std::fmt::Arguments<'_>) {
-    let _ = std::io::stdout().lock().write_fmt(text);
+use lifeboat_reports::{clean_text, steers_a_terminal};
+
+/// Writes to standard output.
+pub fn out(text: Arguments<'_>) {
+    let _ = std::io::stdout().lock().write_all(clean_text(&text.to_string()).as_bytes());
 }
 
-/// Writes to standard error; a reader that is gone is no error.
-pub fn err(text: std::fmt::Arguments<'_>) {
-    let _ = std::io::stderr().lock().write_fmt(text);
+/// Writes to standard error.
+pub fn err(text: Arguments<'_>) {
+    let _ = std::io::stderr().lock().write_all(clean_text(&text.to_string()).as_bytes());
 }
 
-/// `eprintln!` for a reader that may have gone.
-macro_rules! errln {
-    ($($text:tt)*) => { crate::print::err(format_args!("{}\n", format_args!($($text)*))) };
+/// Writes a line of JSON to standard output. What steers a terminal is escaped, which changes nothing for a reader of
+/// JSON.
+pub fn json(line: &str) {
+    let mut text = String::with_capacity(line.len() + 1);
+    for c in line.chars() {
+        if steers_a_terminal(c) {
+            text.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            text.push(c);
+        }
+    }
+    text.push('\n');
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
-pub(crate) use errln;
 
-/// `println!` for a reader that may have gone.
+/// `println!` for text from anywhere and a reader that may have gone.
 macro_rules! outln {
     () => { crate::print::out(format_args!("\n")) };
     ($($text:tt)*) => { crate::print::out(format_args!("{}\n", format_args!($($text)*))) };
 }
 pub(crate) use outln;
+
+/// `eprintln!` for text from anywhere and a reader that may have gone.
+macro_rules! errln {
+    ($($text:tt)*) => { crate::print::err(format_args!("{}\n", format_args!($($text)*))) };
+}
+pub(crate) use errln;

@@ -10,7 +10,7 @@ use lifeboat_reports::clean_line;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
 
-use crate::print::{errln, outln};
+use crate::print::{self, errln};
 
 /// The version line of the event stream.
 const STREAM: &str = r#"{"stream":"lifeboat.events/1"}"#;
@@ -31,7 +31,7 @@ pub fn follow(journal: &Journal, voice: Voice) -> JoinHandle<()> {
     let mut events = journal.watch();
     tokio::spawn(async move {
         if voice == Voice::Json {
-            outln!("{STREAM}");
+            print::json(STREAM);
         }
         let bar = (voice == Voice::Steps && std::io::stderr().is_terminal()).then(spinner);
         loop {
@@ -60,7 +60,7 @@ pub fn follow(journal: &Journal, voice: Voice) -> JoinHandle<()> {
 
 fn print_json(event: &Event) {
     match serde_json::to_string(event) {
-        Ok(line) => outln!("{line}"),
+        Ok(line) => print::json(&line),
         Err(error) => errln!("lifeboat: an event cannot be written: {error}"),
     }
 }

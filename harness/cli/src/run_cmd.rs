@@ -15,7 +15,7 @@ use crate::args::RunArgs;
 use crate::embedded::Embedded;
 use crate::failure::Failure;
 use crate::prepare::{self, Caller, Ready, Source};
-use crate::print::errln;
+use crate::print::{self, errln};
 use crate::progress::{Voice, follow};
 use crate::signals::{Signals, unwind_on_signal};
 
@@ -127,7 +127,7 @@ async fn drive(
     let record = judge_dir(&files, &lifeboat_drills::find).map_err(Failure::internal)?;
     write_reports(&files, &record)?;
     if !args.quiet {
-        crate::print::err(format_args!("{}", lifeboat_reports::summary(&record)));
+        print::err(format_args!("{}", lifeboat_reports::summary(&record)));
         errln!("reports: {}", dir.display());
     }
     ExitCode::try_from(record.exit_code).map_err(Failure::internal)

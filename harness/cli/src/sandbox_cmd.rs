@@ -48,7 +48,7 @@ pub async fn up(args: UpArgs) -> Result<ExitCode, Failure> {
         started = &mut starting => (started, false),
         () = &mut stopped => (starting.await, true),
     };
-    let sandbox = sandbox.map_err(Failure::not_run)?;
+    let sandbox = sandbox.map_err(|error| Failure::not_run(with_causes(&error)))?;
     if !stop_now {
         for (name, value) in sandbox.exports() {
             outln!("export {name}='{}'", value.replace('\'', "'\\''"));
@@ -62,6 +62,20 @@ pub async fn up(args: UpArgs) -> Result<ExitCode, Failure> {
         failure
     })?;
     Ok(ExitCode::Met)
+}
+
+/// An error and what it came from, down to the server's own words.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let words = cause.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        next = cause.source();
+    }
+    text
 }
 
 /// Waits until the other end of standard input is closed, as it is when its process has ended.

@@ -4,7 +4,12 @@
 
 mod crash;
 mod embedded;
+mod healthy;
+mod hostile;
 mod lies;
 mod matrix;
+mod plan_mistakes;
+mod refusals;
+mod runtimes;
 mod support;
 mod vanish;

@@ -41,6 +41,17 @@ impl PgError {
             .is_none_or(|code| code.starts_with("57P") || code.starts_with("53") || code.starts_with("08"))
     }
 
+    /// What a person can do about it where it came from opening a session, as the end of a sentence; often nothing is
+    /// known.
+    pub fn advice(&self) -> &'static str {
+        match self.code.as_deref() {
+            Some("28P01" | "28000") => "; check the target's user and password",
+            Some("3D000") => "; check the target's database",
+            Some(_) => "",
+            None => "; check the target's host and port, and that the server runs",
+        }
+    }
+
     /// The attempt that failed with it, on a session that was open.
     pub fn tried(self) -> Tried {
         let outcome = if self.is_refusal() { AttemptOutcome::Refused } else { AttemptOutcome::Unknown };
