@@ -4,6 +4,8 @@
 
 mod crash;
 mod embedded;
+mod exhaustion_rate;
+mod failovers;
 mod healthy;
 mod hostile;
 mod lies;

@@ -24,10 +24,15 @@ pub struct External {
 impl External {
     /// Starts one on the native runtime and waits until it is ready.
     pub fn start(lab: &Lab, seed: &str) -> Self {
+        Self::start_on(lab, seed, "native")
+    }
+
+    /// Starts one on a runtime and waits until it is ready.
+    pub fn start_on(lab: &Lab, seed: &str, runtime: &str) -> Self {
         let seed = lab.write("seed.toml", seed);
         let said = lab.path("sandbox.err");
         let mut command = lab.lifeboat();
-        command.args(["sandbox", "up", "--until-stdin-closes", "--runtime", "native", "--seed"]).arg(seed);
+        command.args(["sandbox", "up", "--until-stdin-closes", "--runtime", runtime, "--seed"]).arg(seed);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(File::create(&said).expect("a file"));
         let child = command.spawn().expect("started");
         let mut external = Self { child, exports: BTreeMap::new(), said };
