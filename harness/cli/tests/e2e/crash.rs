@@ -111,7 +111,16 @@ fn killed_in_a_failover(
 
 #[rstest]
 fn killed_in_an_exhaustion(
-    #[values("identify-target", "open-watcher", "start-probes", "climb", "hold", "release", "await-calm")]
+    #[values(
+        "identify-target",
+        "check-limits",
+        "open-watcher",
+        "start-probes",
+        "climb",
+        "hold",
+        "release",
+        "await-calm"
+    )]
     step: &str,
 ) {
     let scene = Scene::new(PLAIN_SEED);
@@ -122,7 +131,7 @@ fn killed_in_an_exhaustion(
 /// A step that is added to a drill has to be added above.
 #[rstest]
 #[case(&failover_plan(""), 10)]
-#[case(&exhaustion_plan(""), 7)]
+#[case(&exhaustion_plan(""), 8)]
 fn every_step_has_its_case(#[case] plan: &str, #[case] count: usize) {
     let lab = Lab::new();
     let mut command = lab.lifeboat();

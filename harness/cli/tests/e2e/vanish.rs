@@ -97,7 +97,7 @@ fn vanishes_in_an_exhaustion(step: &str) {
     kill_servers(&lab);
     let (ended, record) = run.finish(BOUND);
     match (not_done(&record), ended.code) {
-        (Some("open-watcher"), _) => {
+        (Some("check-limits" | "open-watcher"), _) => {
             ended.expect_code(101);
             record.expect("errored", "clean", &["cannot connect to 127.0.0.1:"]);
         }
@@ -116,7 +116,12 @@ fn vanishes_in_an_exhaustion(step: &str) {
         (Some(other), _) => panic!("`{other}` was not done: {ended}"),
     }
     if ended.code == Some(102) {
-        ended.expect_stderr(&["sessions to end", &address, "something was left behind", "lifeboat undo"]);
+        ended.expect_stderr(&[
+            "not done: end the sessions",
+            &address,
+            "something was left behind",
+            "lifeboat undo",
+        ]);
     }
     sandbox.stop(&lab);
 }
@@ -134,8 +139,16 @@ const FAILOVER: [&str; 10] = [
     "await-standby",
 ];
 
-const EXHAUSTION: [&str; 7] =
-    ["identify-target", "open-watcher", "start-probes", "climb", "hold", "release", "await-calm"];
+const EXHAUSTION: [&str; 8] = [
+    "identify-target",
+    "check-limits",
+    "open-watcher",
+    "start-probes",
+    "climb",
+    "hold",
+    "release",
+    "await-calm",
+];
 
 #[test]
 fn in_every_step_of_the_drills() {
