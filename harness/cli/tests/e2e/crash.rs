@@ -111,7 +111,16 @@ fn killed_in_a_failover(
 
 #[rstest]
 fn killed_in_an_exhaustion(
-    #[values("identify-target", "open-watcher", "start-probes", "climb", "hold", "release", "await-calm")]
+    #[values(
+        "identify-target",
+        "check-limits",
+        "open-watcher",
+        "start-probes",
+        "climb",
+        "hold",
+        "release",
+        "await-calm"
+    )]
     step: &str,
 ) {
     let scene = Scene::new(PLAIN_SEED);
@@ -122,7 +131,7 @@ fn killed_in_an_exhaustion(
 /// A step that is added to a drill has to be added above.
 #[rstest]
 #[case(&failover_plan(""), 10)]
-#[case(&exhaustion_plan(""), 7)]
+#[case(&exhaustion_plan(""), 8)]
 fn every_step_has_its_case(#[case] plan: &str, #[case] count: usize) {
     let lab = Lab::new();
     let mut command = lab.lifeboat();
@@ -139,22 +148,24 @@ fn every_step_has_its_case(#[case] plan: &str, #[case] count: usize) {
     }
 }
 
-/// Both signals at steps before, at and after the fault.
+/// Before, at and after the fault.
 #[rstest]
-fn a_signal_unwinds_a_failover(
-    #[values(Signal::SIGINT, Signal::SIGTERM)] signal: Signal,
-    #[values("create-ledger", "confirm-steady-state", "force-failover", "await-recovery")] step: &str,
-) {
+#[case(Signal::SIGINT, "create-ledger")]
+#[case(Signal::SIGTERM, "confirm-steady-state")]
+#[case(Signal::SIGINT, "force-failover")]
+#[case(Signal::SIGTERM, "force-failover")]
+#[case(Signal::SIGINT, "await-recovery")]
+fn a_signal_unwinds_a_failover(#[case] signal: Signal, #[case] step: &str) {
     let scene = Scene::new(ORDERS_SEED);
     unwinds(&scene, scene.failover(), step, signal);
     scene.sandbox.stop(&scene.lab);
 }
 
 #[rstest]
-fn a_signal_unwinds_an_exhaustion(
-    #[values(Signal::SIGINT, Signal::SIGTERM)] signal: Signal,
-    #[values("start-probes", "climb", "hold")] step: &str,
-) {
+#[case(Signal::SIGTERM, "start-probes")]
+#[case(Signal::SIGINT, "climb")]
+#[case(Signal::SIGTERM, "hold")]
+fn a_signal_unwinds_an_exhaustion(#[case] signal: Signal, #[case] step: &str) {
     let scene = Scene::new(PLAIN_SEED);
     unwinds(&scene, scene.exhaustion(), step, signal);
     scene.sandbox.stop(&scene.lab);

@@ -81,7 +81,7 @@ fn killed_with_a_sandbox_of_its_own(
     undo.arg("undo").arg(&dir);
     let undone = Process::start(&lab, &mut undo).wait(MINUTE * 2);
     undone.expect_code(0);
-    assert!(undone.stdout.contains("nothing is left"), "{undone}");
+    assert!(undone.stdout.contains("the run's own sandbox ended with it"), "{undone}");
     nothing_is_left(&lab, folder, &processes);
     if runtime == "docker" {
         assert_eq!(containers_of(id), Vec::<String>::new());

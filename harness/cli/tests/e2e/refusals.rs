@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rstest::{fixture, rstest};
 
-use crate::support::{Ended, External, Lab, Process, Record, Run, snapshot};
+use crate::support::{Ended, External, Lab, PLAIN_SEED, Process, Record, Run, snapshot};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -80,6 +80,14 @@ struct World {
 fn world() -> World {
     let lab = Lab::new();
     let sandbox = External::start(&lab, SEED);
+    World { lab, sandbox }
+}
+
+/// For what is refused before any target is looked at.
+#[fixture]
+fn bare() -> World {
+    let lab = Lab::new();
+    let sandbox = External::start(&lab, PLAIN_SEED);
     World { lab, sandbox }
 }
 
@@ -172,28 +180,28 @@ fn an_instance_without_a_standby_is_skipped(world: World) {
 }
 
 #[rstest]
-fn another_account_and_no_control_plane(world: World) {
+fn another_account_and_no_control_plane(bare: World) {
     let refused = |dir: &str, plan: &str| {
-        let plan = world.lab.write("plan.toml", plan);
-        let mut command = world.lab.lifeboat();
-        command.envs(&world.sandbox.exports).arg("run").arg(plan).arg("--out").arg(world.lab.path(dir));
-        let ended = Process::start(&world.lab, &mut command).wait(MINUTE);
-        assert!(!world.lab.path(dir).exists(), "{ended}");
+        let plan = bare.lab.write("plan.toml", plan);
+        let mut command = bare.lab.lifeboat();
+        command.envs(&bare.sandbox.exports).arg("run").arg(plan).arg("--out").arg(bare.lab.path(dir));
+        let ended = Process::start(&bare.lab, &mut command).wait(MINUTE);
+        assert!(!bare.lab.path(dir).exists(), "{ended}");
         ended
     };
     let account = refused("a", &PLAN.replacen("# more", "account = \"123456789012\"", 1));
     account.expect_code(2).expect_stderr(&["account 123456789012", "000000000000", "nothing was done"]);
     let nobody = refused("b", &PLAN.replacen("${AWS_ENDPOINT_URL}", "http://127.0.0.1:1", 1));
     nobody.expect_code(101).expect_stderr(&["http://127.0.0.1:1", "refused", "check that it runs"]);
-    world.sandbox.stop(&world.lab);
+    bare.sandbox.stop(&bare.lab);
 }
 
 #[rstest]
-fn folders_that_cannot_be_written(world: World) {
-    let plan = world.lab.write("plan.toml", PLAN);
-    let kept = world.lab.path("full");
+fn folders_that_cannot_be_written(bare: World) {
+    let plan = bare.lab.write("plan.toml", PLAN);
+    let kept = bare.lab.path("full");
     std::fs::create_dir(&kept).expect("a folder");
-    let file = world.lab.write("full/kept", "mine");
+    let file = bare.lab.write("full/kept", "mine");
     let below_a_file = file.join("run");
     let cases: [(&std::path::Path, &str); 3] = [
         (&kept, "is not empty; give another folder"),
@@ -202,24 +210,24 @@ fn folders_that_cannot_be_written(world: World) {
         (std::path::Path::new("/proc/lifeboat/run"), "No such file or directory"),
     ];
     for (out, why) in cases {
-        let mut command = world.lab.lifeboat();
-        command.envs(&world.sandbox.exports).arg("run").arg(&plan).args(["--confirm", "untagged", "--out"]);
-        let ended = Process::start(&world.lab, command.arg(out)).wait(MINUTE);
+        let mut command = bare.lab.lifeboat();
+        command.envs(&bare.sandbox.exports).arg("run").arg(&plan).args(["--confirm", "untagged", "--out"]);
+        let ended = Process::start(&bare.lab, command.arg(out)).wait(MINUTE);
         ended.expect_code(2).expect_stderr(&[&out.display().to_string(), why]);
     }
     assert_eq!(std::fs::read_dir(&kept).expect("the folder").count(), 1);
     assert_eq!(std::fs::read_to_string(&file).expect("the file"), "mine");
-    world.sandbox.stop(&world.lab);
+    bare.sandbox.stop(&bare.lab);
 }
 
 #[rstest]
-fn a_port_that_is_taken(world: World) {
-    let port = world.sandbox.database("plain").port.to_string();
+fn a_port_that_is_taken(bare: World) {
+    let port = bare.sandbox.database("plain").port.to_string();
     let ended = Process::start(
-        &world.lab,
-        world.lab.lifeboat().args(["sandbox", "up", "--runtime", "native", "--port", &port]),
+        &bare.lab,
+        bare.lab.lifeboat().args(["sandbox", "up", "--runtime", "native", "--port", &port]),
     )
     .wait(MINUTE);
     ended.expect_code(101).expect_stderr(&[&format!("127.0.0.1:{port}"), "in use", "choose another port"]);
-    world.sandbox.stop(&world.lab);
+    bare.sandbox.stop(&bare.lab);
 }

@@ -97,7 +97,7 @@ fn vanishes_in_an_exhaustion(step: &str) {
     kill_servers(&lab);
     let (ended, record) = run.finish(BOUND);
     match (not_done(&record), ended.code) {
-        (Some("open-watcher"), _) => {
+        (Some("check-limits" | "open-watcher"), _) => {
             ended.expect_code(101);
             record.expect("errored", "clean", &["cannot connect to 127.0.0.1:"]);
         }
@@ -116,35 +116,47 @@ fn vanishes_in_an_exhaustion(step: &str) {
         (Some(other), _) => panic!("`{other}` was not done: {ended}"),
     }
     if ended.code == Some(102) {
-        ended.expect_stderr(&["sessions to end", &address, "something was left behind", "lifeboat undo"]);
+        ended.expect_stderr(&[
+            "not done: end the sessions",
+            &address,
+            "something was left behind",
+            "lifeboat undo",
+        ]);
     }
     sandbox.stop(&lab);
 }
 
-fn at_once(steps: &[&str], vanishes: fn(&str)) {
+const FAILOVER: [&str; 10] = [
+    "identify-target",
+    "check-database",
+    "create-ledger",
+    "start-probes",
+    "confirm-steady-state",
+    "force-failover",
+    "await-recovery",
+    "prove-failover",
+    "read-back",
+    "await-standby",
+];
+
+const EXHAUSTION: [&str; 8] = [
+    "identify-target",
+    "check-limits",
+    "open-watcher",
+    "start-probes",
+    "climb",
+    "hold",
+    "release",
+    "await-calm",
+];
+
+#[test]
+fn in_every_step_of_the_drills() {
     std::thread::scope(|scope| {
-        let running: Vec<_> = steps.iter().map(|step| (step, scope.spawn(|| vanishes(step)))).collect();
-        for (step, thread) in running {
-            assert!(thread.join().is_ok(), "when the servers vanish in {step}: see above");
-        }
+        let failover = FAILOVER.map(|step| (step, scope.spawn(move || vanishes_in_a_failover(step))));
+        let exhaustion = EXHAUSTION.map(|step| (step, scope.spawn(move || vanishes_in_an_exhaustion(step))));
+        let ended = failover.into_iter().chain(exhaustion).map(|(step, thread)| (step, thread.join()));
+        let wrong: Vec<_> = ended.filter(|(_, ended)| ended.is_err()).map(|(step, _)| step).collect();
+        assert_eq!(wrong, Vec::<&str>::new(), "what was wrong is above");
     });
-}
-
-#[test]
-fn before_a_failover() {
-    let steps =
-        ["identify-target", "check-database", "create-ledger", "start-probes", "confirm-steady-state"];
-    at_once(&steps, vanishes_in_a_failover);
-}
-
-#[test]
-fn from_a_failover_on() {
-    let steps = ["force-failover", "await-recovery", "prove-failover", "read-back", "await-standby"];
-    at_once(&steps, vanishes_in_a_failover);
-}
-
-#[test]
-fn in_an_exhaustion() {
-    let steps = ["identify-target", "open-watcher", "start-probes", "climb", "hold", "release", "await-calm"];
-    at_once(&steps, vanishes_in_an_exhaustion);
 }
