@@ -7,8 +7,8 @@ use rstest::rstest;
 use serde_json::Value;
 
 use crate::support::{
-    Ended, External, Lab, ORDERS_SEED, PLAIN_SEED, Process, Record, Run, Signal, eventually, exhaustion_plan,
-    failover_plan, snapshot,
+    Ended, External, Held, Lab, ORDERS_SEED, PLAIN_SEED, Process, Record, Run, Signal, eventually,
+    exhaustion_plan, failover_plan, rows, snapshot,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -188,4 +188,29 @@ fn unwinds(scene: &Scene, mut run: Run, step: &str, signal: Signal) {
     undo.expect_code(0);
     assert!(undo.stdout.contains("nothing is left to undo"), "{undo}");
     scene.lifeboat("judge").expect_code(130);
+}
+
+/// A bystander holds the clean-up up, somebody loses patience, and `lifeboat undo` finishes it.
+#[test]
+fn a_second_signal_stops_there() {
+    let scene = Scene::new(ORDERS_SEED);
+    let mut run = scene.failover();
+    run.await_step("confirm-steady-state");
+    let database = scene.sandbox.database("orders");
+    let schema = rows(&database, "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'lifeboat%'");
+    let schema = schema.expect("the schemas").pop().expect("the drill's schema");
+    let reader = Held::open(&database, &format!("BEGIN; SELECT count(*) FROM {schema}.ledger"));
+    run.process.signal(Signal::SIGINT);
+    // The sessions come first and are no trouble; dropping the schema waits for the reader.
+    run.await_event("the end of the sessions", |event| event["event"] == "undo-ended");
+    run.await_event("the drop of the schema", |event| event["event"] == "undo-started" && event["undo"] == 1);
+    run.process.signal(Signal::SIGINT);
+    let ended = run.process.wait(Duration::from_secs(5));
+    ended.expect_code(130).expect_stderr(&["Ctrl-C again: stopped", "to finish: lifeboat undo"]);
+    drop(reader);
+    let undo = scene.lifeboat("undo");
+    undo.expect_code(0);
+    assert!(undo.stdout.contains(&schema), "{undo}");
+    scene.is_as_before();
+    scene.sandbox.stop(&scene.lab);
 }

@@ -7,7 +7,7 @@ use crate::support::{External, Lab, ORDERS_SEED, PLAIN_SEED, Run, exhaustion_pla
 const RUNS: usize = 50;
 
 #[test]
-#[ignore = "takes six minutes; run it alone with `cargo nextest run -p lifeboat --run-ignored only healthy`"]
+#[ignore = "takes minutes; run it alone with `cargo nextest run -p lifeboat --run-ignored only healthy`"]
 fn fifty_runs_in_a_row() {
     let lab = Lab::new();
     let sandbox = External::start(&lab, &format!("{ORDERS_SEED}{PLAIN_SEED}"));

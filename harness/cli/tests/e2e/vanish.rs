@@ -91,7 +91,7 @@ fn vanishes_in_an_exhaustion(step: &str) {
     // One session more than the drill found: it waits for its end as long as that stays.
     let _bystander = (step == "await-calm").then(|| {
         run.await_step("start-probes");
-        Held::open(&database)
+        Held::open(&database, "SELECT 1")
     });
     run.await_step(step);
     kill_servers(&lab);

@@ -55,10 +55,17 @@ pub struct Held {
 }
 
 impl Held {
-    pub fn open(database: &Database) -> Self {
+    /// Opens one and has it run these statements, the last of which may begin a transaction.
+    pub fn open(database: &Database, statements: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let (client, connection) =
+        let (client, mut connection) =
             runtime.block_on(config(database).connect(NoTls)).expect("a session of a bystander");
+        runtime.block_on(async {
+            tokio::select! {
+                done = client.batch_execute(statements) => done.expect("statements of a bystander"),
+                ended = &mut connection => panic!("the session of a bystander ended: {ended:?}"),
+            }
+        });
         Self { _client: client, _connection: connection, _runtime: runtime }
     }
 }
