@@ -1,6 +1,8 @@
 //! The catalogue: one file for each drill, and the registry that lists them.
 
 mod access;
+#[cfg(test)]
+mod check_tests;
 mod connection_exhaustion;
 mod rds_failover;
 mod registry;
