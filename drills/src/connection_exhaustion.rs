@@ -46,6 +46,13 @@ impl Drill for ConnectionExhaustion {
     }
 
     fn plan(&self, params: &Params) -> Result<Plan, OptionsError> {
+        if params.target.sql_roles().is_none() {
+            let text = format!(
+                "scenario connection-exhaustion needs a target of kind rds-instance or postgres; `{}` is neither",
+                params.target_name
+            );
+            return Err(params.wrong(text));
+        }
         let options = Options::read(params)?;
         let s = Shared::new(params, &options)?;
         let minute = Duration::from_secs(60);

@@ -1,11 +1,11 @@
 //! JUnit XML for CI servers.
 //!
 //! One suite for each drill, one testcase for each objective and check, and one for the clean-up. The time of the
-//! testcase `…/rto` is the measured RTO, and of `…/rpo` the measured span of lost writes, so that a CI server draws
+//! testcase `…/rto` is the measured RTO, and of `…/rpo` the measured span of writes lost or out of a backup's reach, so that a CI server draws
 //! their trend unasked. A drill that could not run, was aborted or proves nothing is an error, never a success.
 
 use junit_report::{ReportBuilder, TestCase, TestCaseBuilder, TestSuiteBuilder};
-use lifeboat_model::{DrillRecord, Judgement, Measured, Restoration, RunRecord, Verdict};
+use lifeboat_model::{DrillRecord, Judgement, Measured, Restoration, Rpo, RunRecord, Verdict};
 
 use crate::clean_xml;
 
@@ -72,7 +72,8 @@ fn measured(drill: &DrillRecord, check: &str) -> f64 {
     let measurements = &drill.measurements;
     match (check, &measurements.rto, &measurements.rpo) {
         ("rto", Measured::Value(rto), _) => rto.upper_s.unwrap_or(rto.lower_s),
-        ("rpo", _, Measured::Value(rpo)) => rpo.lost_span_s.unwrap_or_default(),
+        ("rpo", _, Measured::Value(Rpo::Writes(loss))) => loss.lost_span_s.unwrap_or_default(),
+        ("rpo", _, Measured::Value(Rpo::Window(window))) => window.upper_s,
         _ => 0.0,
     }
 }

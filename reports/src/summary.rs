@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use lifeboat_model::{DrillRecord, Judgement, Measured, Restoration, RunRecord, Verdict};
+use lifeboat_model::{DrillRecord, Judgement, Measured, Restoration, Rpo, RunRecord, Verdict};
 
 use crate::clean_line;
 
@@ -65,7 +65,17 @@ fn drill_lines(text: &mut String, drill: &DrillRecord) {
         }
     }
     match &drill.measurements.rpo {
-        Measured::Value(rpo) => {
+        Measured::Value(Rpo::Window(window)) => {
+            let _ = writeln!(
+                text,
+                "    RPO  {:.3} s … {:.3} s, {}: {}",
+                window.lower_s,
+                window.upper_s,
+                objective(drill.objectives.rpo_s),
+                clean_line(&window.definition)
+            );
+        }
+        Measured::Value(Rpo::Writes(rpo)) => {
             let _ = writeln!(
                 text,
                 "    RPO  {} of {} acknowledged writes lost, {}",

@@ -109,10 +109,7 @@ pub async fn start_probes(s: Shared, context: Context) -> Result<(), StepError> 
     context.observe("stable-for-s", s.options.stable_for().as_secs_f64());
     probes.start(connect_probe(server.clone(), &session_name(&s.params, "fresh"), 2, interval, deadline));
     probes.start(pinned_probe(server, &session_name(&s.params, "held"), interval, deadline));
-    let health = match &s.params.target {
-        TargetEntry::RdsInstance(target) => target.app_health.as_deref(),
-        TargetEntry::Postgres(target) => target.app_health.as_deref(),
-    };
+    let health = s.params.target.app_health();
     if let Some(address) = health {
         let every = s.params.probe.api_interval;
         probes.start(http_probe(address, every, Duration::from_secs(2)).map_err(StepError::Indeterminate)?);

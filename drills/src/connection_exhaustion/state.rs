@@ -149,11 +149,8 @@ impl Shared {
 
     /// The administrator's role and password, if the plan names one.
     pub fn admin(&self) -> Option<(String, Secret)> {
-        let (user, password, own) = match &self.params.target {
-            TargetEntry::RdsInstance(t) => (&t.admin_user, &t.admin_password, &t.password),
-            TargetEntry::Postgres(t) => (&t.admin_user, &t.admin_password, &t.password),
-        };
-        user.clone().map(|user| (user, password.as_ref().unwrap_or(own).clone()))
+        let admin = self.params.target.sql_roles()?.admin?;
+        Some((admin.0.to_owned(), admin.1.clone()))
     }
 
     pub fn undo_sessions(&self) -> Result<UndoAction, String> {

@@ -2,7 +2,7 @@
 
 use super::measure::OUTAGES_SEEN;
 use lifeboat_engine::{Check, objective_checks};
-use lifeboat_model::{DrillRecord, Finding, Judgement, Measured, Proof, Stream};
+use lifeboat_model::{DrillRecord, Finding, Judgement, Measured, Proof, Rpo, Stream};
 use lifeboat_targets::postgres::ServerWitness;
 use lifeboat_targets::rds::{EventView, InstanceView};
 
@@ -140,14 +140,17 @@ fn ledger_reconciles(record: &DrillRecord) -> Finding {
             Finding::new(Judgement::Inconclusive, format!("not read back: {not_measured}"))
         }
         Measured::Not { .. } => Finding::new(Judgement::Unasked, "nothing was written"),
-        Measured::Value(rpo) if rpo.unexpected + rpo.duplicated == 0 => Finding::new(
+        Measured::Value(Rpo::Window(_)) => {
+            Finding::new(Judgement::Inconclusive, "the record holds no writes of this drill")
+        }
+        Measured::Value(Rpo::Writes(rpo)) if rpo.unexpected + rpo.duplicated == 0 => Finding::new(
             Judgement::Passed,
             format!(
                 "{} rows recovered that were not acknowledged, none unexpected, none twice",
                 rpo.recovered
             ),
         ),
-        Measured::Value(rpo) => Finding::new(
+        Measured::Value(Rpo::Writes(rpo)) => Finding::new(
             Judgement::Failed,
             format!("{} rows that nobody wrote and {} rows twice", rpo.unexpected, rpo.duplicated),
         ),

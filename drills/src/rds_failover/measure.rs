@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use lifeboat_model::{
-    Attempt, AttemptOutcome, DrillFacts, Elapsed, Figure, Measured, Measurements, Milestones, Outage, Rto,
-    Stream, reconcile, seconds,
+    Attempt, AttemptOutcome, DrillFacts, Elapsed, Figure, Measured, Measurements, Milestones, Outage, Rpo,
+    Rto, Stream, reconcile, seconds,
 };
 
 /// The figure that counts the outages.
@@ -82,14 +82,14 @@ fn rto(facts: &DrillFacts, leading: Stream, fault: Elapsed, outage: &Outage) -> 
     }
 }
 
-fn rpo(facts: &DrillFacts, writes: bool, first_failure: Option<Elapsed>) -> Measured<lifeboat_model::Rpo> {
+fn rpo(facts: &DrillFacts, writes: bool, first_failure: Option<Elapsed>) -> Measured<Rpo> {
     if !writes {
         return Measured::not("nothing was written: the target allows reads only, or the drill ended before");
     }
     match facts.observations.get("read-back").and_then(|value| value.as_str()) {
         Some("done") => {
             let attempts: Vec<&Attempt> = facts.of(Stream::Write).collect();
-            Measured::Value(reconcile(&attempts, &facts.read_back, first_failure).rpo())
+            Measured::Value(Rpo::Writes(reconcile(&attempts, &facts.read_back, first_failure).write_loss()))
         }
         Some(error) => Measured::not(format!("the ledger could not be read back: {error}")),
         None => Measured::not("the drill ended before the ledger was read back"),

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use lifeboat_engine::{Clock, Journal, Ledger, Services, check_guards};
 use lifeboat_model::{ExitCode, Provider};
 use lifeboat_reports::clean_line;
-use lifeboat_targets::PostgresInterpreter;
+use lifeboat_targets::WorldInterpreter;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{PlanArgs, ProfileArg};
@@ -65,14 +65,18 @@ async fn check(args: &PlanArgs, source: &Source) -> Result<ExitCode, Failure> {
         profile: ProfileArg::Fast,
     };
     let drills = prepare::drills(&plan, &caller)?;
-    prepare::identify(&plan.environment, None, drills.iter().map(|ready| &ready.params.target)).await?;
+    let asks = drills.iter().any(|ready| ready.params.target.needs_control_plane());
+    prepare::identify(&plan.environment, None, asks).await?;
     let scratch = tempfile::tempdir().map_err(Failure::internal)?;
     let clock = Clock::start();
     let services = Services {
         clock,
         journal: Journal::open(&scratch.path().join("journal.jsonl"), clock, 1).map_err(Failure::internal)?,
         ledger: Ledger::create(&scratch.path().join("ledger.jsonl")).map_err(Failure::internal)?,
-        interpreter: Arc::new(PostgresInterpreter::new(prepare::passwords(&plan))),
+        interpreter: Arc::new(WorldInterpreter::new(
+            prepare::passwords(&plan),
+            prepare::control_plane(&plan.environment).await,
+        )),
         cancel: CancellationToken::new(),
         undos: Arc::new(AtomicU64::new(0)),
     };

@@ -145,6 +145,7 @@ fn is_own(target: &TargetEntry, exports: &BTreeMap<String, String>) -> bool {
         TargetEntry::RdsInstance(instance) => {
             !exports.is_empty() && instance.host.is_none() && instance.port.is_none()
         }
+        TargetEntry::DynamodbTable(_) => !exports.is_empty(),
         TargetEntry::Postgres(server) => exports.iter().any(|(name, host)| {
             let port = name.strip_suffix("_HOST").and_then(|stem| exports.get(&format!("{stem}_PORT")));
             let port = port.and_then(|port| port.parse().ok()).map(Port::Number);
@@ -167,11 +168,9 @@ fn probe_settings(provider: Provider, profile: ProfileArg) -> ProbeSettings {
 pub fn passwords(plan: &PlanFile) -> BTreeMap<(String, String), Secret> {
     let mut found = BTreeMap::new();
     for (name, target) in &plan.targets {
-        let (user, password) = match target {
-            TargetEntry::RdsInstance(t) => (&t.user, &t.password),
-            TargetEntry::Postgres(t) => (&t.user, &t.password),
-        };
-        found.insert((name.clone(), user.clone()), password.clone());
+        let Some(roles) = target.sql_roles() else { continue };
+        let (user, password) = (roles.user.to_owned(), roles.password);
+        found.insert((name.clone(), user), password.clone());
     }
     found
 }
@@ -199,15 +198,21 @@ pub fn settle_endpoint(environment: &mut Environment) -> Result<(), Failure> {
     }
 }
 
+/// The control plane, where there is one; nothing is called.
+pub async fn control_plane(environment: &Environment) -> Option<Aws> {
+    match environment.endpoint {
+        Some(_) => Some(Aws::connect(environment).await),
+        None => None,
+    }
+}
+
 /// Asks the control plane who calls, and refuses another account than the plan's.
 pub async fn identify(
     environment: &Environment,
     runtime: Option<String>,
-    targets: impl IntoIterator<Item = &TargetEntry>,
+    needs_control_plane: bool,
 ) -> Result<(EnvironmentRecord, Option<String>), Failure> {
-    let asks = environment.endpoint.is_some()
-        && targets.into_iter().any(|target| matches!(target, TargetEntry::RdsInstance(_)));
-    let (account, operator) = if asks {
+    let (account, operator) = if environment.endpoint.is_some() && needs_control_plane {
         let caller = Aws::connect(environment).await.caller().await;
         let (account, arn) = caller.map_err(|error| {
             let at = environment.endpoint.as_deref().unwrap_or("AWS");

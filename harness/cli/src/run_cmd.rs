@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use futures_util::future::join_all;
 use lifeboat_engine::{Clock, Journal, Ledger, RunFiles, Services, judge_dir, run_drill};
 use lifeboat_model::{EventKind, ExitCode, JOURNAL_FORMAT, Provider, RunRecord};
-use lifeboat_targets::PostgresInterpreter;
+use lifeboat_targets::WorldInterpreter;
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
@@ -80,8 +81,8 @@ async fn drive(
     let run_id = new_run_id(&clock);
     let drills = prepare::drills(&plan, &caller(args, &run_id, &variables))?;
     let runtime = sandbox.map(|sandbox| sandbox.runtime.clone());
-    let targets = drills.iter().map(|ready| &ready.params.target);
-    let (environment, operator) = prepare::identify(&plan.environment, runtime, targets).await?;
+    let asks = drills.iter().any(|ready| ready.params.target.needs_control_plane());
+    let (environment, operator) = prepare::identify(&plan.environment, runtime, asks).await?;
 
     let dir = args.out.clone().unwrap_or_else(|| PathBuf::from("lifeboat-runs").join(&run_id));
     let files = RunFiles::create(&dir).map_err(Failure::usage)?;
@@ -100,7 +101,10 @@ async fn drive(
         clock,
         journal: journal.clone(),
         ledger,
-        interpreter: Arc::new(PostgresInterpreter::new(prepare::passwords(&plan))),
+        interpreter: Arc::new(WorldInterpreter::new(
+            prepare::passwords(&plan),
+            prepare::control_plane(&plan.environment).await,
+        )),
         cancel,
         undos: Arc::new(AtomicU64::new(0)),
     };
@@ -143,11 +147,21 @@ async fn end(services: &Services) -> Result<(), String> {
     services.journal.write(ended).await.map_err(|error| error.to_string())
 }
 
+/// Runs the drills side by side, those on one resource one after the other.
 async fn all(drills: &[Ready], services: &Services) -> Result<(), lifeboat_engine::JournalError> {
+    let mut by_resource: BTreeMap<String, Vec<&Ready>> = BTreeMap::new();
     for ready in drills {
-        run_drill(ready.drill, &ready.params, services).await?;
+        by_resource.entry(ready.params.target.resource()).or_default().push(ready);
     }
-    Ok(())
+    let lines = by_resource.into_values().map(|line| async move {
+        let mut written = Ok(());
+        for ready in line {
+            written = written.and(run_drill(ready.drill, &ready.params, services).await);
+        }
+        written
+    });
+    // All to their ends, also when one's journal fails: each takes back what it did.
+    join_all(lines).await.into_iter().collect()
 }
 
 /// Writes everything that is made of the record.

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use lifeboat_engine::{Clock, Journal, RunFiles, read_events, unwind, wait_for};
 use lifeboat_model::{
-    Event, EventKind, ExitCode, JOURNAL_FORMAT, PendingUndo, PlanFile, Secret, UndoEnd, pending_undos,
+    Environment, EnvironmentRecord, Event, EventKind, ExitCode, JOURNAL_FORMAT, PendingUndo, PlanFile,
+    Provider, Secret, UndoEnd, pending_undos,
 };
-use lifeboat_targets::PostgresInterpreter;
+use lifeboat_targets::{Aws, WorldInterpreter};
 
 use crate::args::DirArgs;
 use crate::failure::Failure;
@@ -25,7 +26,8 @@ pub async fn undo(args: &DirArgs) -> Result<ExitCode, Failure> {
     let files = RunFiles::of(&args.dir);
     let journal_path = files.path("journal.jsonl");
     let events = read_events(&journal_path).map_err(Failure::usage)?;
-    let Some(EventKind::RunStarted { format, sandbox_pid, .. }) = events.first().map(|event| &event.kind)
+    let Some(EventKind::RunStarted { format, sandbox_pid, environment, .. }) =
+        events.first().map(|event| &event.kind)
     else {
         if events.is_empty() {
             outln!("the run was killed before it did anything: nothing is left to undo");
@@ -49,10 +51,8 @@ pub async fn undo(args: &DirArgs) -> Result<ExitCode, Failure> {
     }
     let next = all.last().map_or(1, |event| event.seq + 1);
     let journal = Journal::open(&undo_path, Clock::start(), next).map_err(Failure::internal)?;
-    let (own, foreign): (Vec<PendingUndo>, Vec<PendingUndo>) = pending
-        .iter()
-        .cloned()
-        .partition(|undo| undo.action.server().is_some_and(|server| server.own_sandbox));
+    let (own, foreign): (Vec<PendingUndo>, Vec<PendingUndo>) =
+        pending.iter().cloned().partition(|undo| undo.action.ends_with_the_sandbox(sandbox_pid.is_some()));
     if !own.is_empty() {
         sandbox_gone(*sandbox_pid).await?;
         for undo in &own {
@@ -63,13 +63,36 @@ pub async fn undo(args: &DirArgs) -> Result<ExitCode, Failure> {
         }
     }
     if !foreign.is_empty() {
-        let interpreter = PostgresInterpreter::new(passwords(&files, &foreign)?);
+        let needs_control_plane = foreign.iter().any(|undo| undo.action.needs_control_plane());
+        let aws = if needs_control_plane { Some(control_plane(environment).await?) } else { None };
+        let interpreter = WorldInterpreter::new(passwords(&files, &foreign)?, aws);
         for undo in &foreign {
             errln!("lifeboat: undo: {}", undo.action.describe());
         }
         unwind(&foreign, &journal, &interpreter).await.map_err(Failure::internal)?;
     }
     report(&undo_path, &pending)
+}
+
+/// The control plane of the run, if the credentials are still of its account.
+async fn control_plane(of_run: &EnvironmentRecord) -> Result<Aws, Failure> {
+    let provider = Provider::of_name(&of_run.provider).ok_or_else(|| {
+        Failure::usage(format!(
+            "the journal's provider `{}` is not known; use a newer lifeboat",
+            of_run.provider
+        ))
+    })?;
+    let environment = Environment {
+        name: of_run.name.clone(),
+        provider,
+        region: of_run.region.clone(),
+        account: of_run.account.clone(),
+        endpoint: of_run.endpoint.clone(),
+        production: of_run.production,
+        seed: None,
+    };
+    prepare::identify(&environment, None, true).await?;
+    Ok(Aws::connect(&environment).await)
 }
 
 /// The passwords of the targets that the actions name; no other variable of the plan has to be set.

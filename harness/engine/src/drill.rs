@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lifeboat_model::{
     DrillFacts, DrillRecord, Environment, Finding, Judgement, Measured, Measurements, Objectives,
-    TargetEntry, read_value, seconds,
+    RecoveryWindow, Rpo, TargetEntry, WriteLoss, read_value, seconds,
 };
 use thiserror::Error;
 use toml::Table;
@@ -178,6 +178,22 @@ fn rpo(record: &DrillRecord) -> Finding {
     let Some(objective) = record.objectives.rpo_s else {
         return Finding::new(Judgement::Unasked, "the plan sets no recovery point objective");
     };
+    match measured {
+        Rpo::Writes(loss) => write_loss(loss, objective),
+        Rpo::Window(window) => recovery_window(window, objective),
+    }
+}
+
+fn recovery_window(window: &RecoveryWindow, objective: f64) -> Finding {
+    let (lower, upper) = (window.lower_s, window.upper_s);
+    let text = format!(
+        "up to {upper:.3} s of writes (at least {lower:.3} s) would be lost: {}; objective {objective} s",
+        window.definition
+    );
+    Finding::new(if upper <= objective { Judgement::Passed } else { Judgement::Failed }, text)
+}
+
+fn write_loss(measured: &WriteLoss, objective: f64) -> Finding {
     let (lost, acknowledged) = (measured.lost, measured.acknowledged);
     if acknowledged == 0 {
         return Finding::new(Judgement::Inconclusive, "no write was acknowledged, so nothing could be lost");

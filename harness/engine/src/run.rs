@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use crate::step::Undo;
 use crate::{Clock, Context, Drill, Journal, JournalError, Ledger, Params, Probes, Step, StepError, guarded};
 
-/// How long one undo may take.
-const UNDO_LIMIT: Duration = Duration::from_secs(60);
+/// How long it may take to say that a drill cannot be planned.
+const REFUSAL_LIMIT: Duration = Duration::from_secs(60);
 
 /// What carries out undo actions. It needs neither plan nor drill.
 pub trait Interpreter: Send + Sync {
@@ -124,7 +124,7 @@ fn refusal(why: String) -> Step {
         "read-options",
         lifeboat_model::Phase::Guard,
         "read the drill's options",
-        UNDO_LIMIT,
+        REFUSAL_LIMIT,
         |_| async { Err(StepError::Failed(why)) },
     )
     .no_undo("nothing is done")
@@ -217,11 +217,12 @@ pub async fn unwind(
     for pending in undos {
         let (drill, undo) = (pending.drill.clone(), pending.undo);
         let started = journal.write(EventKind::UndoStarted { drill: drill.clone(), undo }).await;
-        let done = tokio::time::timeout(UNDO_LIMIT, interpreter.undo(&pending.action)).await;
+        let limit = pending.action.limit();
+        let done = tokio::time::timeout(limit, interpreter.undo(&pending.action)).await;
         let (outcome, message) = match done {
             Ok(Ok((end, how))) => (end, how),
             Ok(Err(why)) => (UndoEnd::Failed, why),
-            Err(_) => (UndoEnd::Failed, format!("not done within {} s", UNDO_LIMIT.as_secs())),
+            Err(_) => (UndoEnd::Failed, format!("not done within {} s", limit.as_secs())),
         };
         let ended = EventKind::UndoEnded { drill, undo, outcome, message: Some(message) };
         written = written.and(started).and(journal.write(ended).await);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Attempt, AttemptOutcome, Elapsed, Interval, Rpo, Stream};
+use crate::{Attempt, AttemptOutcome, Elapsed, Interval, Stream, WriteLoss};
 
 /// One line of `ledger.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -142,7 +142,7 @@ pub fn reconcile(writes: &[&Attempt], found: &[ReadBack], outage_from: Option<El
 
 impl Reconciliation {
     /// The figures for a record. The lost span is zero without a loss.
-    pub fn rpo(&self) -> Rpo {
+    pub fn write_loss(&self) -> WriteLoss {
         let span = match (self.lost.is_empty(), self.span_to) {
             (true, _) => Interval { lower_s: 0.0, upper_s: Some(0.0) },
             (false, None) => Interval { lower_s: 0.0, upper_s: None },
@@ -152,7 +152,7 @@ impl Reconciliation {
                 None => Interval { lower_s: 0.0, upper_s: None },
             },
         };
-        Rpo {
+        WriteLoss {
             acknowledged: self.acknowledged,
             lost: self.lost.len() as u64,
             recovered: self.recovered,

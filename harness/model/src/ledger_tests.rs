@@ -26,7 +26,7 @@ fn a_lost_tail_has_a_span() {
     let rows = [ReadBack::pack(0, 1..=7)];
     let result = reconcile(&writes.iter().collect::<Vec<_>>(), &rows, Some(Elapsed(2_000)));
     assert_eq!(result.lost, vec![(0, 8), (0, 9), (0, 10)]);
-    let rpo = result.rpo();
+    let rpo = result.write_loss();
     // Row 7 was sent at 700 and acknowledged at 705, row 10 acknowledged at 1005: microseconds.
     assert_eq!((rpo.lost, rpo.lost_span.lower_s, rpo.lost_span.upper_s), (3, 0.0003, Some(0.000305)));
 }
@@ -43,9 +43,10 @@ fn packing_keeps_ranges_and_doubles() {
 fn a_loss_after_the_first_failure_has_a_span_too() {
     let writes: Vec<Attempt> = (1..=10).map(|n| write(0, n, n * 100_000, AttemptOutcome::Ok)).collect();
     let rows = [ReadBack::pack(0, 1..=5)];
-    let rpo = reconcile(&writes.iter().collect::<Vec<_>>(), &rows, Some(Elapsed(300_000))).rpo();
+    let rpo = reconcile(&writes.iter().collect::<Vec<_>>(), &rows, Some(Elapsed(300_000))).write_loss();
     assert_eq!((rpo.lost, rpo.lost_span.lower_s), (5, 0.5));
-    let nothing_left = reconcile(&writes.iter().collect::<Vec<_>>(), &[], Some(Elapsed(300_000))).rpo();
+    let nothing_left =
+        reconcile(&writes.iter().collect::<Vec<_>>(), &[], Some(Elapsed(300_000))).write_loss();
     assert_eq!((nothing_left.lost, nothing_left.lost_span_s), (10, None), "how much is not known");
 }
 
@@ -89,6 +90,6 @@ proptest! {
         prop_assert_eq!(result.recovered, recovered);
         prop_assert_eq!(result.unexpected, unexpected);
         prop_assert_eq!(result.duplicated, 0);
-        prop_assert_eq!(result.rpo().lost_span.upper_s == Some(0.0), lost == 0);
+        prop_assert_eq!(result.write_loss().lost_span.upper_s == Some(0.0), lost == 0);
     }
 }

@@ -34,10 +34,13 @@ pub use facts::{DrillFacts, Mark};
 pub use fold::{FoldError, Folded, fold, pending_undos};
 pub use lane::{Lane, LaneSpan, lanes};
 pub use ledger::{LedgerLine, ReadBack, Reconciliation, reconcile};
-pub use measure::{Figure, Interval, Measured, Measurements, Milestones, Rpo, Rto};
+pub use measure::{
+    Figure, Interval, Measured, Measurements, Milestones, RecoveryWindow, Rpo, Rto, WriteLoss,
+};
 pub use outage::{Outage, outage, outages};
 pub use plan_entries::{
-    DrillEntry, Environment, Port, PostgresTarget, ProbeMode, Provider, RdsInstanceTarget, TargetEntry,
+    DrillEntry, DynamodbTableTarget, Environment, Port, PostgresTarget, ProbeMode, Provider,
+    RdsInstanceTarget, SqlRoles, TargetEntry,
 };
 pub use plan_file::{PlanFile, PlanFileError, read_value};
 pub use record::{
@@ -47,6 +50,6 @@ pub use record::{
 pub use secret::Secret;
 pub use short_hash::short_hash;
 pub use time_point::Elapsed;
-pub use undo::{PendingUndo, ServerRef, UndoAction};
+pub use undo::{ItemKey, PendingUndo, ServerRef, UndoAction};
 pub use variables::{VariableError, expand, names};
 pub use verdict::{Finding, Judgement, Restoration, Verdict, drill_verdict};

@@ -75,9 +75,30 @@ pub struct Rto {
     pub definition: String,
 }
 
-/// The recovery point, from the ledger.
+/// The recovery point: what would be, or was, lost.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Rpo {
+#[serde(untagged)]
+pub enum Rpo {
+    /// Counted from the drill's own writes.
+    Writes(WriteLoss),
+    /// The span up to the disaster that the backup in use does not hold.
+    Window(RecoveryWindow),
+}
+
+/// The span up to the disaster that a backup does not hold: what was written in it would be lost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecoveryWindow {
+    /// At least this many seconds.
+    pub lower_s: f64,
+    /// At most this many; the objective is held against it.
+    pub upper_s: f64,
+    /// What was measured, in words.
+    pub definition: String,
+}
+
+/// The drill's own writes, attempted and read back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WriteLoss {
     /// Acknowledged writes.
     pub acknowledged: u64,
     /// Acknowledged and absent afterwards.
@@ -88,7 +109,7 @@ pub struct Rpo {
     pub unexpected: u64,
     /// Present more than once.
     pub duplicated: u64,
-    /// The upper end of [`Rpo::lost_span`].
+    /// The upper end of [`WriteLoss::lost_span`].
     pub lost_span_s: Option<f64>,
     /// From the newest surviving write older than the oldest lost one to the last acknowledgement before the outage.
     pub lost_span: Interval,

@@ -18,6 +18,11 @@ pub enum Provider {
 }
 
 impl Provider {
+    /// The provider of that name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        [Self::Aws, Self::Localstack, Self::Sandbox].into_iter().find(|provider| provider.name() == name)
+    }
+
     /// The provider's name as plans write it.
     pub fn name(self) -> &'static str {
         match self {
@@ -72,6 +77,63 @@ pub enum TargetEntry {
     RdsInstance(RdsInstanceTarget),
     /// A PostgreSQL server without a control plane.
     Postgres(PostgresTarget),
+    /// An Amazon DynamoDB table.
+    DynamodbTable(DynamodbTableTarget),
+}
+
+/// The roles that a target with an SQL server has.
+#[derive(Debug, Clone, Copy)]
+pub struct SqlRoles<'a> {
+    /// The role to connect as.
+    pub user: &'a str,
+    /// That role's password.
+    pub password: &'a Secret,
+    /// A role that may use the reserved connections, and its password.
+    pub admin: Option<(&'a str, &'a Secret)>,
+}
+
+impl TargetEntry {
+    /// Its roles; none where there is no SQL.
+    pub fn sql_roles(&self) -> Option<SqlRoles<'_>> {
+        let (user, password, admin, admin_password) = match self {
+            Self::RdsInstance(t) => (&t.user, &t.password, &t.admin_user, &t.admin_password),
+            Self::Postgres(t) => (&t.user, &t.password, &t.admin_user, &t.admin_password),
+            Self::DynamodbTable(_) => return None,
+        };
+        let admin = admin.as_deref().map(|user| (user, admin_password.as_ref().unwrap_or(password)));
+        Some(SqlRoles { user, password, admin })
+    }
+
+    /// The HTTP address that says whether the application is healthy.
+    pub fn app_health(&self) -> Option<&str> {
+        match self {
+            Self::RdsInstance(target) => target.app_health.as_deref(),
+            Self::Postgres(target) => target.app_health.as_deref(),
+            Self::DynamodbTable(_) => None,
+        }
+    }
+
+    /// Whether it is looked up at the control plane.
+    pub fn needs_control_plane(&self) -> bool {
+        !matches!(self, Self::Postgres(_))
+    }
+
+    /// What two entries have in common that are one resource: drills on it run one after the other.
+    pub fn resource(&self) -> String {
+        match self {
+            Self::RdsInstance(target) => format!("rds:{}", target.identifier.to_lowercase()),
+            Self::Postgres(target) => format!("postgres:{}:{:?}", target.host, target.port),
+            Self::DynamodbTable(target) => format!("dynamodb:{}", target.table),
+        }
+    }
+}
+
+/// An Amazon DynamoDB table.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DynamodbTableTarget {
+    /// The table's name.
+    pub table: String,
 }
 
 /// An Amazon RDS DB instance that runs PostgreSQL.

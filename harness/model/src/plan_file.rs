@@ -184,12 +184,15 @@ fn section<T: DeserializeOwned>(table: &mut Table, name: &str) -> Result<T, Plan
 /// The kind is looked at first, and by hand: serde would name no key of what is wrong behind it.
 fn target(mut value: Value, section: &str) -> Result<TargetEntry, PlanFileError> {
     let kind = value.as_table_mut().and_then(|table| table.remove("kind"));
-    let known = "`rds-instance` or `postgres`";
+    let known = "`rds-instance`, `postgres` or `dynamodb-table`";
     match kind {
         Some(Value::String(kind)) if kind == "rds-instance" => {
             typed(value, section).map(TargetEntry::RdsInstance)
         }
         Some(Value::String(kind)) if kind == "postgres" => typed(value, section).map(TargetEntry::Postgres),
+        Some(Value::String(kind)) if kind == "dynamodb-table" => {
+            typed(value, section).map(TargetEntry::DynamodbTable)
+        }
         Some(other) => Err(wrong(section, &format!("there is no kind {other}, expected {known}"))),
         None => Err(wrong(section, &format!("missing field `kind`, expected {known}"))),
     }

@@ -1,6 +1,16 @@
 //! Undo actions: plain data that says how to take back one act, without plan or drill.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+/// How long an undo over SQL may take.
+const SQL_LIMIT: Duration = Duration::from_secs(60);
+
+/// A DynamoDB key: attribute values in DynamoDB's JSON, by attribute name.
+pub type ItemKey = BTreeMap<String, serde_json::Value>;
 
 /// Where a PostgreSQL server is and who connects. Its password is not here: it is looked up by the target's name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,17 +52,107 @@ pub enum UndoAction {
         /// What their application name begins with.
         application_name: String,
     },
+    /// Deletes a DB instance that the run made, known by its tag `lifeboat:run`. Without that tag it is not ours, or was
+    /// kept on purpose, and is left alone.
+    DeleteInstance {
+        /// Its identifier.
+        instance: String,
+        /// The value of the tag.
+        run: String,
+        /// The DbiResourceId of the target, which is never deleted, whatever its name and tags.
+        never: String,
+        /// How long a call that is refused for now is made again, and how long it may take to go, seconds.
+        patience_s: u64,
+    },
+    /// Gives a DB instance its name back, known by its DbiResourceId.
+    RestoreName {
+        /// Its DbiResourceId.
+        resource_id: String,
+        /// The identifier that it is to have.
+        name: String,
+        /// How long that may take, seconds.
+        patience_s: u64,
+    },
+    /// Deletes a DB snapshot that the run made, known by its tag `lifeboat:run`.
+    DeleteSnapshot {
+        /// Its identifier.
+        snapshot: String,
+        /// The value of the tag.
+        run: String,
+        /// How long that may take, seconds.
+        patience_s: u64,
+    },
+    /// Deletes a DynamoDB table that the run made. A table that is being restored cannot be tagged, so it is known by its
+    /// name, which holds the run's id, and by being younger than the run.
+    DeleteTable {
+        /// Its name.
+        table: String,
+        /// The TableId of the target, which is never deleted.
+        never: String,
+        /// Nothing that is older than this is ours.
+        #[serde(with = "time::serde::rfc3339")]
+        since: OffsetDateTime,
+        /// How long a table that is still being made is waited for, and how long it may take to go, seconds.
+        patience_s: u64,
+    },
+    /// Deletes the on-demand backups of a DynamoDB table that have this name, which holds the run's id.
+    DeleteBackup {
+        /// The table's name.
+        table: String,
+        /// The backups' name.
+        backup: String,
+        /// How long that may take, seconds.
+        patience_s: u64,
+    },
+    /// Deletes items of a DynamoDB table that carry the run's id; others with these keys are left alone.
+    DeleteItems {
+        /// The table's name.
+        table: String,
+        /// Its TableId.
+        table_id: String,
+        /// The attribute that marks the run's items.
+        marker: String,
+        /// Its value.
+        run: String,
+        /// The keys.
+        keys: Vec<ItemKey>,
+    },
     /// An action of a newer version.
     #[serde(other)]
     Unknown,
 }
 
 impl UndoAction {
-    /// The server that it works on.
+    /// The server that it works on, for those that work over SQL.
     pub fn server(&self) -> Option<&ServerRef> {
         match self {
             Self::DropSchema { server, .. } | Self::EndSessions { server, .. } => Some(server),
-            Self::Unknown => None,
+            _ => None,
+        }
+    }
+
+    /// Whether it needs the control plane.
+    pub fn needs_control_plane(&self) -> bool {
+        self.server().is_none() && *self != Self::Unknown
+    }
+
+    /// Whether what it works on is in the sandbox that the run started for itself, if it did, and ends with that.
+    pub fn ends_with_the_sandbox(&self, run_has_one: bool) -> bool {
+        match self.server() {
+            Some(server) => server.own_sandbox,
+            None => run_has_one && self.needs_control_plane(),
+        }
+    }
+
+    /// How long it may take.
+    pub fn limit(&self) -> Duration {
+        match self {
+            Self::DeleteInstance { patience_s, .. }
+            | Self::RestoreName { patience_s, .. }
+            | Self::DeleteSnapshot { patience_s, .. }
+            | Self::DeleteTable { patience_s, .. }
+            | Self::DeleteBackup { patience_s, .. } => SQL_LIMIT + Duration::from_secs(*patience_s),
+            _ => SQL_LIMIT,
         }
     }
 
@@ -64,6 +164,18 @@ impl UndoAction {
             }
             Self::EndSessions { server, application_name } => {
                 format!("end the sessions `{application_name}` on `{}`", server.target)
+            }
+            Self::DeleteInstance { instance, .. } => format!("delete DB instance `{instance}`"),
+            Self::RestoreName { resource_id, name, .. } => {
+                format!("give DB instance {resource_id} its name `{name}` back")
+            }
+            Self::DeleteSnapshot { snapshot, .. } => format!("delete DB snapshot `{snapshot}`"),
+            Self::DeleteTable { table, .. } => format!("delete table `{table}`"),
+            Self::DeleteBackup { table, backup, .. } => {
+                format!("delete backup `{backup}` of table `{table}`")
+            }
+            Self::DeleteItems { table, keys, .. } => {
+                format!("delete {} canary items of table `{table}`", keys.len())
             }
             Self::Unknown => "an action of a newer version".into(),
         }

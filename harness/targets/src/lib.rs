@@ -14,4 +14,4 @@ pub mod rds;
 pub use aws::{Aws, AwsError, Effect, is_loopback};
 pub use dns::dns_probe;
 pub use http::http_probe;
-pub use undo::PostgresInterpreter;
+pub use undo::WorldInterpreter;

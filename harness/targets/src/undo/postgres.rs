@@ -1,13 +1,11 @@
-//! Carries out undo actions, without plan or drill.
+//! Undo actions over SQL.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
-use lifeboat_engine::{Interpreter, wait_for};
-use lifeboat_model::{Secret, ServerRef, UndoAction, UndoEnd};
+use lifeboat_engine::wait_for;
+use lifeboat_model::{Secret, ServerRef, UndoEnd};
 
 use crate::postgres::{PgError, Server, Session, drop_schema};
 
@@ -20,13 +18,13 @@ const LITTLE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long the run's sessions get to end. After a moment they are told.
 const SESSIONS_LIMIT: Duration = Duration::from_secs(15);
 
-/// Carries out undo actions; it knows the passwords by target and role.
-pub struct PostgresInterpreter {
+/// The servers of a plan; it knows the passwords by target and role.
+pub struct Servers {
     passwords: BTreeMap<(String, String), Secret>,
     given_up: Mutex<BTreeSet<String>>,
 }
 
-impl PostgresInterpreter {
+impl Servers {
     /// With the passwords of the plan's targets, by the target's name and the role's.
     pub fn new(passwords: BTreeMap<(String, String), Secret>) -> Self {
         Self { passwords, given_up: Mutex::default() }
@@ -61,32 +59,33 @@ impl PostgresInterpreter {
             }
         }
     }
-}
 
-impl Interpreter for PostgresInterpreter {
-    fn undo<'a>(&'a self, action: &'a UndoAction) -> BoxFuture<'a, Result<(UndoEnd, String), String>> {
-        async move {
-            match action {
-                UndoAction::DropSchema { server, schema, comment, application_name } => {
-                    let session = self.connect(server).await?;
-                    // The statement that creates it may still be under way, and find its lock after we have looked.
-                    end_sessions(&session, application_name).await?;
-                    let done = drop_schema(&session, schema, comment).await;
-                    session.close().await;
-                    done
-                }
-                UndoAction::EndSessions { server, application_name } => {
-                    let session = self.connect(server).await?;
-                    let done = end_sessions(&session, application_name).await;
-                    session.close().await;
-                    done.map(|()| (UndoEnd::Undone, "no session of the run is left".into()))
-                }
-                UndoAction::Unknown => {
-                    Err("this version does not know the action; use the one that ran the drill".into())
-                }
-            }
-        }
-        .boxed()
+    /// Drops a schema of the drill's own.
+    pub async fn drop_schema(
+        &self,
+        server: &ServerRef,
+        schema: &str,
+        comment: &str,
+        application_name: &str,
+    ) -> Result<(UndoEnd, String), String> {
+        let session = self.connect(server).await?;
+        // The statement that creates it may still be under way, and find its lock after we have looked.
+        end_sessions(&session, application_name).await?;
+        let done = drop_schema(&session, schema, comment).await;
+        session.close().await;
+        done
+    }
+
+    /// Ends the run's sessions.
+    pub async fn end_sessions(
+        &self,
+        server: &ServerRef,
+        application_name: &str,
+    ) -> Result<(UndoEnd, String), String> {
+        let session = self.connect(server).await?;
+        let done = end_sessions(&session, application_name).await;
+        session.close().await;
+        done.map(|()| (UndoEnd::Undone, "no session of the run is left".into()))
     }
 }
 

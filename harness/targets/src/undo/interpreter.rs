@@ -1,0 +1,55 @@
+//! From an undo action to who carries it out.
+
+use std::collections::BTreeMap;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use lifeboat_engine::Interpreter;
+use lifeboat_model::{Secret, UndoAction, UndoEnd};
+
+use super::postgres::Servers;
+use super::{dynamodb, rds};
+use crate::Aws;
+
+/// Carries out undo actions on servers and control plane.
+pub struct WorldInterpreter {
+    servers: Servers,
+    aws: Option<Aws>,
+}
+
+impl WorldInterpreter {
+    /// With the passwords of the plan's targets, by the target's name and the role's, and the control plane where there
+    /// is one.
+    pub fn new(passwords: BTreeMap<(String, String), Secret>, aws: Option<Aws>) -> Self {
+        Self { servers: Servers::new(passwords), aws }
+    }
+
+    fn aws(&self) -> Result<&Aws, String> {
+        self.aws.as_ref().ok_or_else(|| "the run has no control plane; its journal is not whole".into())
+    }
+}
+
+impl Interpreter for WorldInterpreter {
+    fn undo<'a>(&'a self, action: &'a UndoAction) -> BoxFuture<'a, Result<(UndoEnd, String), String>> {
+        async move {
+            match action {
+                UndoAction::DropSchema { server, schema, comment, application_name } => {
+                    self.servers.drop_schema(server, schema, comment, application_name).await
+                }
+                UndoAction::EndSessions { server, application_name } => {
+                    self.servers.end_sessions(server, application_name).await
+                }
+                UndoAction::DeleteInstance { .. }
+                | UndoAction::RestoreName { .. }
+                | UndoAction::DeleteSnapshot { .. } => rds::undo(self.aws()?, action).await,
+                UndoAction::DeleteTable { .. }
+                | UndoAction::DeleteBackup { .. }
+                | UndoAction::DeleteItems { .. } => dynamodb::undo(self.aws()?, action).await,
+                UndoAction::Unknown => {
+                    Err("this version does not know the action; use the one that ran the drill".into())
+                }
+            }
+        }
+        .boxed()
+    }
+}

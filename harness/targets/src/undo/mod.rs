@@ -1,0 +1,8 @@
+//! Carries out undo actions, without plan or drill.
+
+mod dynamodb;
+mod interpreter;
+mod postgres;
+mod rds;
+
+pub use interpreter::WorldInterpreter;
