@@ -8,6 +8,7 @@ mod dns;
 mod http;
 mod undo;
 
+pub mod dynamodb;
 pub mod postgres;
 pub mod rds;
 

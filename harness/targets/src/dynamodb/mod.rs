@@ -1,0 +1,5 @@
+//! Amazon DynamoDB tables.
+
+mod client;
+
+pub use client::Dynamo;
