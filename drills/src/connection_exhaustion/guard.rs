@@ -26,7 +26,7 @@ pub async fn identify_instance(s: Shared, context: Context) -> Result<(), StepEr
     let instance = rds
         .describe(id)
         .await
-        .map_err(|error| StepError::Failed(format!("cannot look up DB instance `{id}`: {error}")))?;
+        .map_err(|error| error.ends_step(format!("cannot look up DB instance `{id}`")))?;
     context.observe("control-plane-retries", rds.aws().retries());
     context.identified(instance.identity()).await?;
     let (key, value) = ALLOW_TAG;

@@ -17,8 +17,7 @@ const CALLS: u32 = 4;
 pub async fn force_failover(s: Shared, context: Context) -> Result<(), StepError> {
     let rds = s.rds().await;
     let id = &s.target.identifier;
-    let told_before =
-        told(&rds, id).await.map_err(|error| StepError::Failed(format!("cannot read events: {error}")))?;
+    let told_before = told(&rds, id).await.map_err(|error| error.ends_step("cannot read events"))?;
     s.set_asked_at(context.now());
     context.mark("fault-requested");
     for call in 1..=CALLS {
@@ -35,7 +34,7 @@ pub async fn force_failover(s: Shared, context: Context) -> Result<(), StepError
                 rds.aws().count_retry(&error);
                 settle(Duration::from_millis(200) * call).await;
             }
-            (Effect::None, _) => return Err(StepError::Failed(format!("the failover was refused: {error}"))),
+            (Effect::None, _) => return Err(error.ends_step("the failover was refused")),
             (Effect::Perhaps, _) => {
                 // Without an answer, the state says whether it is under way; only if not may it be asked for again.
                 if took_effect(&s, &context, &rds, &told_before).await {

@@ -24,10 +24,10 @@ pub async fn identify_target(s: Shared, context: Context) -> Result<(), StepErro
     let id = &s.target.identifier;
     let instance = rds.describe(id).await.map_err(|error| {
         let hint = match error.code.as_str() {
-            "DBInstanceNotFound" => "; check identifier, region and account of the plan",
+            "DBInstanceNotFound" => " (check identifier, region and account of the plan)",
             _ => "",
         };
-        StepError::Failed(format!("cannot look up DB instance `{id}`: {error}{hint}"))
+        error.ends_step(format!("cannot look up DB instance `{id}`{hint}"))
     })?;
     context.identified(instance.identity()).await?;
     context.observe("instance-before", &instance);

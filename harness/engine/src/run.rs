@@ -175,6 +175,7 @@ async fn take(
         Err(StepError::Failed(why)) => (StepEnd::Failed, Some(why.clone())),
         Err(StepError::Indeterminate(why)) => (StepEnd::Indeterminate, Some(why.clone())),
         Err(StepError::Unmet(why)) => (StepEnd::Unmet, Some(why.clone())),
+        Err(StepError::Unsupported(why)) => (StepEnd::Unsupported, Some(why.clone())),
     };
     // Also when the line below cannot be written: the act may have had its effect.
     if matches!(outcome, StepEnd::Done | StepEnd::Indeterminate) {

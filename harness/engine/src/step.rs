@@ -23,6 +23,9 @@ pub enum StepError {
     /// A precondition of the drill is not met, and nothing was done.
     #[error("{0}")]
     Unmet(String),
+    /// The environment does not have what the step needs: nothing was done, and nothing can be proved there.
+    #[error("{0}")]
+    Unsupported(String),
 }
 
 impl StepError {

@@ -25,6 +25,7 @@ enum Ending {
     Failed,
     Indeterminate,
     Unmet,
+    Unsupported,
     Panic,
     Hang,
     Interrupted,
@@ -64,6 +65,7 @@ async fn second(ending: Ending, context: Context) -> Result<(), StepError> {
         Ending::Failed => Err(StepError::Failed("refused".into())),
         Ending::Indeterminate => Err(StepError::Indeterminate("no answer".into())),
         Ending::Unmet => Err(StepError::Unmet("not ready".into())),
+        Ending::Unsupported => Err(StepError::Unsupported("not here".into())),
         Ending::Panic => panic!("a defect"),
         Ending::Hang | Ending::Interrupted => {
             context.mark("waiting");
@@ -237,6 +239,7 @@ fn count_planned(files: &RunFiles) -> u64 {
 #[case(Ending::Failed, &["first"], Verdict::Errored, 101)]
 #[case(Ending::Indeterminate, &["second", "first"], Verdict::Errored, 101)]
 #[case(Ending::Unmet, &["first"], Verdict::Skipped, 4)]
+#[case(Ending::Unsupported, &["first"], Verdict::Invalid, 101)]
 #[case(Ending::Panic, &["second", "first"], Verdict::Errored, 101)]
 #[case(Ending::Hang, &["second", "first"], Verdict::Errored, 101)]
 #[case(Ending::Interrupted, &["second", "first"], Verdict::Aborted, 130)]

@@ -71,6 +71,8 @@ pub enum StepEnd {
     Indeterminate,
     /// A precondition of the drill is not met; nothing was done.
     Unmet,
+    /// The environment does not have what the step needs, so nothing was done and nothing can be proved there.
+    Unsupported,
 }
 
 /// How an undo ended.

@@ -121,7 +121,12 @@ pub fn pending_undos(events: &[Event]) -> Vec<PendingUndo> {
                 let planned = PendingUndo { drill: drill.clone(), undo: *undo, action: action.clone() };
                 pending.push((step.clone(), planned));
             }
-            EventKind::StepEnded { drill, step, outcome: StepEnd::Failed | StepEnd::Unmet, .. } => {
+            EventKind::StepEnded {
+                drill,
+                step,
+                outcome: StepEnd::Failed | StepEnd::Unmet | StepEnd::Unsupported,
+                ..
+            } => {
                 pending.retain(|(of_step, planned)| !(planned.drill == *drill && of_step == step));
             }
             EventKind::UndoEnded { drill, undo, outcome: UndoEnd::Undone | UndoEnd::NotNeeded, .. } => {
@@ -185,13 +190,14 @@ fn take(record: &mut DrillRecord, facts: &mut DrillFacts, event: &Event, interru
                 (facts.ended, facts.ended_because) = (
                     Some(match (outcome, interrupted_by) {
                         (StepEnd::Unmet, _) => Verdict::Skipped,
+                        (StepEnd::Unsupported, _) => Verdict::Invalid,
                         (_, Some(_)) => Verdict::Aborted,
                         (_, None) => Verdict::Errored,
                     }),
                     Some(why),
                 );
             }
-            if matches!(outcome, StepEnd::Failed | StepEnd::Unmet) {
+            if matches!(outcome, StepEnd::Failed | StepEnd::Unmet | StepEnd::Unsupported) {
                 record.undos.retain(|undo| undo.step != *step);
             }
             if let Some(open) = record.steps.iter_mut().rfind(|open| open.id == *step) {

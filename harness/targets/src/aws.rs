@@ -14,9 +14,14 @@ use aws_sdk_rds::config::retry::RetryConfig;
 use aws_sdk_rds::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::{Builder, tls};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use lifeboat_engine::StepError;
 use lifeboat_model::{Environment, Provider};
 use thiserror::Error;
 use tokio::time::{MissedTickBehavior, interval};
+
+/// The status of a call that the server does not have, and the code that stands for it here.
+const NOT_IMPLEMENTED_STATUS: u16 = 501;
+const NOT_IMPLEMENTED: &str = "NotImplemented";
 
 /// How often a read is tried.
 const READ_ATTEMPTS: u32 = 6;
@@ -50,11 +55,16 @@ impl AwsError {
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
+        let status = error.raw_response().map(|answer| answer.status().as_u16());
         // Whatever its code: a server that says 5xx may have done it, one that says 4xx has not.
-        let fault = error.raw_response().is_none_or(|answer| answer.status().as_u16() >= 500);
+        let fault = status.is_none_or(|status| status >= 500 && status != NOT_IMPLEMENTED_STATUS);
         let (code, effect) = match error {
             SdkError::ServiceError(answered) => {
-                let code = answered.err().code().unwrap_or("unknown").to_owned();
+                let code = match (status, answered.err().code()) {
+                    // What comes beside it is up to the stand-in: LocalStack says `InternalFailure`.
+                    (Some(NOT_IMPLEMENTED_STATUS), _) => NOT_IMPLEMENTED.to_owned(),
+                    (_, code) => code.unwrap_or("unknown").to_owned(),
+                };
                 let effect = if fault { Effect::Perhaps } else { Effect::None };
                 (code, effect)
             }
@@ -70,6 +80,22 @@ impl AwsError {
             other => causes(other),
         };
         Self { call, code, message, effect }
+    }
+
+    /// Whether the environment does not have this call at all, as a stand-in for AWS may not.
+    pub fn is_unsupported(&self) -> bool {
+        matches!(self.code.as_str(), NOT_IMPLEMENTED | "UnknownOperationException" | "InvalidAction")
+    }
+
+    /// The error as the end of a step: `what` says in a phrase what the step could not do.
+    pub fn ends_step(&self, what: impl std::fmt::Display) -> StepError {
+        match self.effect {
+            _ if self.is_unsupported() => {
+                StepError::Unsupported(format!("{what}: this environment does not have the call: {self}"))
+            }
+            Effect::None => StepError::Failed(format!("{what}: {self}")),
+            Effect::Perhaps => StepError::Indeterminate(format!("{what}: {self}")),
+        }
     }
 
     /// Whether trying again later may help.
