@@ -87,6 +87,8 @@ pub enum UndoAction {
     DeleteTable {
         /// Its name.
         table: String,
+        /// The run's id, which the name holds.
+        run: String,
         /// The TableId of the target, which is never deleted.
         never: String,
         /// Nothing that is older than this is ours.

@@ -1,0 +1,87 @@
+//! On-demand backups. Their names are not unique: what a run made is known by a name that holds the run's id.
+
+use aws_sdk_dynamodb::types::{BackupSummary, BackupTypeFilter};
+use serde::{Deserialize, Serialize};
+
+use super::Dynamo;
+use crate::AwsError;
+
+/// A backup as ListBackups shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupView {
+    /// BackupArn.
+    pub arn: String,
+    /// BackupName.
+    pub name: String,
+    /// BackupStatus.
+    pub status: String,
+}
+
+impl BackupView {
+    fn of(summary: &BackupSummary) -> Self {
+        let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
+        Self {
+            arn: text(summary.backup_arn()),
+            name: text(summary.backup_name()),
+            status: text(summary.backup_status().map(|status| status.as_str())),
+        }
+    }
+}
+
+impl Dynamo {
+    /// The on-demand backups of a table that have this name, on all pages.
+    ///
+    /// # Errors
+    /// [`AwsError`].
+    pub async fn backups(&self, table: &str, name: &str) -> Result<Vec<BackupView>, AwsError> {
+        let mut found = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self
+                .aws()
+                .read(|| async {
+                    let call = self
+                        .client()
+                        .list_backups()
+                        .table_name(table)
+                        .backup_type(BackupTypeFilter::User)
+                        .set_exclusive_start_backup_arn(after.clone());
+                    call.send().await.map_err(|error| AwsError::of("ListBackups", &error))
+                })
+                .await?;
+            let views = page.backup_summaries().iter().map(BackupView::of);
+            found.extend(views.filter(|backup| backup.name == name && backup.status != "DELETED"));
+            match page.last_evaluated_backup_arn() {
+                Some(next) if !next.is_empty() => after = Some(next.to_owned()),
+                _ => return Ok(found),
+            }
+        }
+    }
+
+    /// CreateBackup, with one attempt.
+    ///
+    /// # Errors
+    /// [`AwsError`]; its effect says whether it may be under way.
+    pub async fn create_backup(&self, table: &str, name: &str) -> Result<(), AwsError> {
+        let call = self.client().create_backup().table_name(table).backup_name(name);
+        call.send().await.map(drop).map_err(|error| AwsError::of("CreateBackup", &error))
+    }
+
+    /// DeleteBackup, with one attempt.
+    ///
+    /// # Errors
+    /// [`AwsError`]; its effect says whether it may be under way.
+    pub async fn delete_backup(&self, arn: &str) -> Result<(), AwsError> {
+        let call = self.client().delete_backup().backup_arn(arn);
+        call.send().await.map(drop).map_err(|error| AwsError::of("DeleteBackup", &error))
+    }
+
+    /// RestoreTableFromBackup, with one attempt.
+    ///
+    /// # Errors
+    /// [`AwsError`]; its effect says whether it may be under way.
+    pub async fn restore_backup(&self, arn: &str, target: &str) -> Result<(), AwsError> {
+        let call = self.client().restore_table_from_backup().backup_arn(arn).target_table_name(target);
+        call.send().await.map(drop).map_err(|error| AwsError::of("RestoreTableFromBackup", &error))
+    }
+}
