@@ -4,6 +4,7 @@ mod access;
 #[cfg(test)]
 mod check_tests;
 mod connection_exhaustion;
+mod dynamodb_indexes;
 mod rds_failover;
 mod registry;
 mod streams;

@@ -3,11 +3,12 @@
 use lifeboat_engine::Drill;
 
 use crate::connection_exhaustion::ConnectionExhaustion;
+use crate::dynamodb_indexes::DynamodbIndexes;
 use crate::rds_failover::RdsFailover;
 
 /// Every drill.
 pub fn catalogue() -> &'static [&'static dyn Drill] {
-    &[&RdsFailover, &ConnectionExhaustion]
+    &[&RdsFailover, &ConnectionExhaustion, &DynamodbIndexes]
 }
 
 /// The drill of that name.

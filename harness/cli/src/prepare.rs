@@ -178,9 +178,7 @@ pub fn passwords(plan: &PlanFile) -> BTreeMap<(String, String), Secret> {
 /// Gives the environment the endpoint that AWS tools would use, and refuses those that are not released.
 pub fn settle_endpoint(environment: &mut Environment) -> Result<(), Failure> {
     if environment.endpoint.is_none() && environment.provider != Provider::Sandbox {
-        environment.endpoint = ["AWS_ENDPOINT_URL_RDS", "AWS_ENDPOINT_URL"]
-            .iter()
-            .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+        environment.endpoint = endpoint_of_tools(&|name| std::env::var(name).ok())?;
     }
     let loopback = environment.endpoint.as_deref().is_some_and(is_loopback);
     match (environment.provider, loopback, &environment.endpoint) {
@@ -196,6 +194,23 @@ pub fn settle_endpoint(environment: &mut Environment) -> Result<(), Failure> {
             "endpoint `{endpoint}` is not on this machine, where LocalStack and the sandbox have to be"
         ))),
     }
+}
+
+/// The endpoint in the variables of AWS tools. Those of one service come first; as a plan has one control plane, they must
+/// not differ.
+fn endpoint_of_tools(variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<String>, Failure> {
+    let set = |name: &'static str| Some((name, variable(name).filter(|value| !value.is_empty())?));
+    let of_services = ["AWS_ENDPOINT_URL_RDS", "AWS_ENDPOINT_URL_DYNAMODB"].map(set);
+    if let [Some((rds, one)), Some((dynamodb, other))] = &of_services
+        && one != other
+    {
+        return Err(Failure::usage(format!(
+            "{rds} is {one} and {dynamodb} is {other}, and a plan has one control plane; give its endpoint in the plan's \
+             [environment]"
+        )));
+    }
+    let found = of_services.into_iter().flatten().next().or_else(|| set("AWS_ENDPOINT_URL"));
+    Ok(found.map(|(_, value)| value))
 }
 
 /// The control plane, where there is one; nothing is called.
@@ -244,4 +259,24 @@ pub async fn identify(
         production: environment.production,
     };
     Ok((record, operator))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_endpoint_of_a_service_comes_first_and_two_must_agree() {
+        let (rds, dynamodb, all) = ("AWS_ENDPOINT_URL_RDS", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL");
+        let of = |set: &[(&str, &str)]| {
+            let value =
+                |name: &str| set.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned());
+            endpoint_of_tools(&value).map_err(|_| ())
+        };
+        assert_eq!(of(&[]), Ok(None));
+        assert_eq!(of(&[(all, "a"), (dynamodb, "")]), Ok(Some("a".into())));
+        assert_eq!(of(&[(all, "a"), (dynamodb, "b")]), Ok(Some("b".into())));
+        assert_eq!(of(&[(all, "a"), (rds, "b"), (dynamodb, "b")]), Ok(Some("b".into())));
+        assert_eq!(of(&[(rds, "b"), (dynamodb, "c")]), Err(()));
+    }
 }
