@@ -9,6 +9,8 @@ pub struct Column {
     pub name: String,
     /// Its type as `format_type` writes it, with modifiers.
     pub type_name: String,
+    /// The same without modifiers, of a domain the type under it.
+    pub(super) base: String,
     /// An expression of it whose value changes whenever the stored value does.
     pub(super) exact: String,
 }
@@ -67,6 +69,20 @@ pub(super) fn quote(name: &str) -> String {
 }
 
 impl TableShape {
+    /// The primary key's columns in its order.
+    pub(super) fn key_columns(&self) -> impl Iterator<Item = &Column> {
+        self.key.iter().filter_map(|name| self.columns.iter().find(|column| column.name == *name))
+    }
+
+    /// What both have: columns of the same name and type. It has no key where one of its columns is not among them.
+    pub(super) fn common(&self, other: &Self) -> Self {
+        let columns: Vec<Column> =
+            self.columns.iter().filter(|column| other.columns.contains(column)).cloned().collect();
+        let kept = |name: &String| columns.iter().any(|column| column.name == *name);
+        let key = if self.key.iter().all(kept) { self.key.clone() } else { Vec::new() };
+        Self { columns, key, ..self.clone() }
+    }
+
     /// The quoted name with its schema.
     pub fn quoted(&self) -> String {
         format!("{}.{}", quote(&self.schema), quote(&self.name))
@@ -123,7 +139,7 @@ pub async fn table_shape(
                 key.push((place, name.clone()));
             }
             let exact = exact(&name, row.get(2), row.get(3), row.get(4), row.get(5));
-            Column { name, type_name: row.get(1), exact }
+            Column { name, type_name: row.get(1), base: row.get(2), exact }
         })
         .collect();
     key.sort();

@@ -1,0 +1,9 @@
+//! The validation engine against real PostgreSQL servers: every change of the data is noticed and found, and the same data
+//! raises no alarm.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod benchmark;
+mod changes;
+mod random;
+mod support;
+mod whole;
