@@ -25,7 +25,8 @@ pub(super) async fn describe(
         false => format!("{} rows in the source, {} in the copy", found.left.rows, found.right.rows),
     }];
     let least = if found.all { "" } else { "at least " };
-    let mut count = format!("{least}{} differ", rows(found.rows.len()));
+    let differ = if found.rows.len() == 1 { "differs" } else { "differ" };
+    let mut count = format!("{least}{} {differ}", rows(found.rows.len()));
     if let (false, [first, .., last]) = (shape.key.is_empty(), found.rows.as_slice()) {
         count = format!("{count}, from {} to {}", key(shape, first.name()), key(shape, last.name()));
     }

@@ -1,8 +1,9 @@
 //! Marks of a source at one moment, by which is seen later what was written since.
 //!
 //! Three things tell: the tuple counters of a table and its file, the transaction ids of its rows, and the digests of
-//! definitions. Sessions hand in their counts up to ten seconds late (before PostgreSQL 15 later still), so rows
-//! that were deleted since can go unseen for that long; rows that were inserted or updated cannot.
+//! definitions. Sessions hand in their counts up to ten seconds late (before PostgreSQL 15 later still), so rows that were
+//! deleted since can go unseen for that long, and rows that were deleted just before can look as if it was since; rows
+//! that were inserted or updated are told by their transactions, at once.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -75,7 +76,15 @@ async fn read(session: &Session) -> Result<WriteMarks, PgError> {
     let number = |text: &str| text.parse().unwrap_or_default();
     let next_transaction = number(row.get(0));
     let running = row.get::<_, Vec<String>>(1).iter().map(|text| number(text)).collect();
-    let rows = client
+    let tables = table_marks(session).await?;
+    let definitions = definitions(session, &[]).await?;
+    let definitions = definitions.into_iter().map(|(subject, entry)| (subject, entry.digest)).collect();
+    Ok(WriteMarks { tables, definitions, next_transaction, running })
+}
+
+async fn table_marks(session: &Session) -> Result<BTreeMap<String, TableMarks>, PgError> {
+    let rows = session
+        .client()
         .query(
             "SELECT format('%I.%I', n.nspname, c.relname), pg_stat_get_tuples_inserted(c.oid), \
                pg_stat_get_tuples_updated(c.oid), pg_stat_get_tuples_deleted(c.oid), c.relfilenode \
@@ -86,21 +95,12 @@ async fn read(session: &Session) -> Result<WriteMarks, PgError> {
             &[],
         )
         .await?;
-    let tables = rows
-        .iter()
-        .map(|row| {
-            let marks = TableMarks {
-                inserted: row.get(1),
-                updated: row.get(2),
-                deleted: row.get(3),
-                file: row.get(4),
-            };
-            (row.get(0), marks)
-        })
-        .collect();
-    let definitions = definitions(session, &[]).await?;
-    let definitions = definitions.into_iter().map(|(subject, entry)| (subject, entry.digest)).collect();
-    Ok(WriteMarks { tables, definitions, next_transaction, running })
+    let entries = rows.iter().map(|row| {
+        let marks =
+            TableMarks { inserted: row.get(1), updated: row.get(2), deleted: row.get(3), file: row.get(4) };
+        (row.get(0), marks)
+    });
+    Ok(entries.collect())
 }
 
 impl WriteMarks {
@@ -126,21 +126,31 @@ impl WriteMarks {
         format!("(age(xmin) <= age('{}'::xid){running})", short(&self.next_transaction))
     }
 
-    /// Whether the table's counters or its file have changed since. Where they have not, waits until every session must
-    /// have handed in its counts. The session must not be in a transaction: it would see the counts of its beginning.
-    pub(super) async fn counted_since(&self, session: &Session, table: &str) -> Result<bool, PgError> {
+    /// Whether rows of the table were deleted since. Where none were counted, waits until every session must have handed
+    /// in its counts. The session must not be in a transaction: it would see the counts of its beginning.
+    pub(super) async fn deleted_since(&self, session: &Session, table: &str) -> Result<bool, PgError> {
         let deadline = Instant::now() + HANDED_IN_WITHIN;
         let mut ticks = interval(Duration::from_millis(250));
         loop {
             ticks.tick().await;
-            let now = write_marks(session).await?;
-            if now.tables.get(table) != self.tables.get(table) {
-                return Ok(true);
+            match (self.tables.get(table), table_marks(session).await?.get(table)) {
+                (Some(then), Some(now)) if !now.has_lost_rows_since(then) => {}
+                _ => return Ok(true),
             }
             if Instant::now() >= deadline || !counts_may_be_late(session).await? {
                 return Ok(false);
             }
         }
+    }
+}
+
+impl TableMarks {
+    /// Counters that went back were reset, and say nothing of what was before.
+    fn has_lost_rows_since(&self, then: &Self) -> bool {
+        self.deleted != then.deleted
+            || self.file != then.file
+            || self.inserted < then.inserted
+            || self.updated < then.updated
     }
 }
 

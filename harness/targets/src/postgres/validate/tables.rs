@@ -152,7 +152,9 @@ fn as_of(shape: &TableShape, column: &str, at: OffsetDateTime) -> Result<Filter,
         "timestamp without time zone" => format!("{name} <= ($1::text::timestamptz AT TIME ZONE 'UTC')"),
         "date" => format!("{name} < ($1::text::timestamptz AT TIME ZONE 'UTC')::date"),
         other => {
-            return Err(format!("cannot be compared by `{column}`: it is a {other}, not a timestamp or date"));
+            return Err(format!(
+                "cannot be compared by `{column}`: it is a {other}, not a timestamp or date"
+            ));
         }
     };
     let at = at.format(&Rfc3339).map_err(|error| format!("cannot be compared as of {at}: {error}"))?;
@@ -202,8 +204,11 @@ async fn blame(
     if !as_of && let Some(source) = terms.source {
         // Rows that the copy has and the source does not can have been deleted since; nothing else is left.
         let deleted = !found.all || found.right.rows > found.left.rows || has_more(found);
-        if deleted && marks.counted_since(source, &target.name).await.map_err(on("source"))? {
-            return Ok((DataOutcome::CannotTell, "; the source was written after that moment".into()));
+        if deleted && marks.deleted_since(source, &target.name).await.map_err(on("source"))? {
+            return Ok((
+                DataOutcome::CannotTell,
+                "; rows of the source were deleted after that moment".into(),
+            ));
         }
     }
     Ok((DataOutcome::Different, String::new()))
