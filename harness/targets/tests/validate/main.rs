@@ -4,6 +4,8 @@
 
 mod benchmark;
 mod changes;
+mod own_server;
+mod physical;
 mod random;
 mod support;
 mod whole;

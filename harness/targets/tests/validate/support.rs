@@ -75,7 +75,9 @@ impl Pair {
 
     /// A validation against the marks of the source as it was a moment ago.
     pub async fn validate(&self, expectations: &str) -> Validation {
-        let marks = write_marks(&self.left).await.unwrap();
+        let session = connect(&self.source).await;
+        let marks = write_marks(&session).await.unwrap();
+        session.close().await;
         self.validate_since(expectations, Some(marks)).await
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lifeboat_targets::postgres::validate::{DataOutcome, write_marks};
 
-use crate::support::{Pair, lines};
+use crate::support::{Pair, connect, lines};
 
 /// Every kind of thing that a table can be made of.
 const SEED: &str = r#"
@@ -46,8 +46,13 @@ const RESET: &str = "DROP SCHEMA IF EXISTS public CASCADE; DROP SCHEMA IF EXISTS
                      SELECT lo_unlink(oid) FROM pg_largeobject_metadata";
 
 async fn seeded(pair: &Pair) {
-    pair.both(RESET).await;
-    pair.both(SEED).await;
+    // A session hands in its counts when it ends; one that stayed would be waited for.
+    for server in [&pair.source, &pair.copy] {
+        let session = connect(server).await;
+        session.client().batch_execute(RESET).await.unwrap();
+        session.client().batch_execute(SEED).await.unwrap();
+        session.close().await;
+    }
 }
 
 #[tokio::test]
@@ -321,7 +326,7 @@ async fn what_cannot_be_read_is_named_and_never_passed() {
     seeded(&pair).await;
     pair.right("REVOKE ALL ON public.heap FROM drill").await;
     // A lock that nobody gives back.
-    let mut holder = crate::support::connect(&pair.copy).await;
+    let mut holder = connect(&pair.copy).await;
     let lock = holder.client_mut().transaction().await.unwrap();
     lock.batch_execute("LOCK TABLE public.child IN ACCESS EXCLUSIVE MODE").await.unwrap();
     let found = pair.validate("{}").await;
