@@ -100,19 +100,21 @@ impl AwsError {
 
     /// Whether trying again later may help.
     pub fn is_passing(&self) -> bool {
-        self.effect == Effect::Perhaps || is_throttle(&self.code)
+        self.effect == Effect::Perhaps || self.is_throttle()
     }
-}
 
-fn is_throttle(code: &str) -> bool {
-    matches!(
-        code,
-        "Throttling"
-            | "ThrottlingException"
-            | "RequestLimitExceeded"
-            | "TooManyRequestsException"
-            | "SlowDown"
-    )
+    /// Whether it was refused because there were too many calls.
+    pub fn is_throttle(&self) -> bool {
+        matches!(
+            self.code.as_str(),
+            "Throttling"
+                | "ThrottlingException"
+                | "ProvisionedThroughputExceededException"
+                | "RequestLimitExceeded"
+                | "TooManyRequestsException"
+                | "SlowDown"
+        )
+    }
 }
 
 fn causes(error: &dyn std::error::Error) -> String {
