@@ -24,7 +24,7 @@ use crate::dynamodb::scan::{Reader, Segment, joined, key_of};
 const DRAWN: i32 = 25;
 
 /// What is left to draw from one table, and what was found.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Draw {
     left: u64,
     segments: VecDeque<(Segment, Option<Item>)>,
@@ -62,23 +62,14 @@ pub(super) async fn compare(
 }
 
 async fn draw(pair: &Pair, side: Side, size: u64, workers: u32) -> Result<Draw, AwsError> {
-    let draw = Arc::new(Mutex::new(Draw {
-        left: size,
-        segments: segments(size),
-        drawn: 0,
-        ignored: 0,
-        different: Vec::new(),
-    }));
+    let draw = Draw { left: size, segments: segments(size), ..Draw::default() };
+    let draw = Arc::new(Mutex::new(draw));
     let mut drawing = JoinSet::new();
     for _ in 0..workers.max(1) {
         drawing.spawn(work(pair.clone(), side, Arc::clone(&draw)));
     }
     joined(drawing).await?;
-    let mut draw = guard(&draw);
-    Ok(std::mem::replace(
-        &mut *draw,
-        Draw { left: 0, segments: VecDeque::new(), drawn: 0, ignored: 0, different: Vec::new() },
-    ))
+    Ok(std::mem::take(&mut *guard(&draw)))
 }
 
 /// More segments than are needed, by a random factor so that their borders differ from run to run, in random order.
