@@ -9,10 +9,11 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata as _, SdkError};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BackupStatus, ContinuousBackupsStatus, CreateGlobalSecondaryIndexAction,
-    GlobalSecondaryIndexUpdate, IndexStatus, KeySchemaElement, KeyType, KeysAndAttributes, PointInTimeRecoverySpecification,
-    PointInTimeRecoveryStatus, Projection, ProjectionType, Put, ReturnValue, ScalarAttributeType, Tag,
-    TimeToLiveSpecification, TimeToLiveStatus, TransactWriteItem,
+    AttributeDefinition, AttributeValue, BackupStatus, ContinuousBackupsStatus,
+    CreateGlobalSecondaryIndexAction, GlobalSecondaryIndexUpdate, IndexStatus, KeySchemaElement, KeyType,
+    KeysAndAttributes, PointInTimeRecoverySpecification, PointInTimeRecoveryStatus, Projection,
+    ProjectionType, Put, ReturnValue, ScalarAttributeType, Tag, TimeToLiveSpecification, TimeToLiveStatus,
+    TransactWriteItem,
 };
 use lifeboat_engine::wait_for;
 use support::{Item, active, create, n, put_all, s, sandbox, sdk};
@@ -82,7 +83,8 @@ async fn items_of_every_type_are_read_as_they_were_written() {
     let refusal = client.transact_write_items().transact_items(put(2)).transact_items(put(3)).send().await;
     let refusal = refusal.unwrap_err().into_service_error();
     assert!(refusal.is_transaction_canceled_exception(), "{refusal:?}");
-    let keys = (1..=3).map(|number| Item::from([("pk".to_owned(), s("t")), ("sk".to_owned(), n(number))])).collect();
+    let keys =
+        (1..=3).map(|number| Item::from([("pk".to_owned(), s("t")), ("sk".to_owned(), n(number))])).collect();
     let keys = KeysAndAttributes::builder().set_keys(Some(keys)).build().unwrap();
     let found = client.batch_get_item().request_items("types", keys).send().await.unwrap();
     assert_eq!(found.responses.unwrap()["types"].len(), 2);
@@ -123,7 +125,8 @@ async fn queries_scans_and_indexes_are_paged_through() {
     }
     assert_eq!(count, 100);
 
-    let key = |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap();
+    let key =
+        |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap();
     let attribute = |name: &str, kind| {
         AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().unwrap()
     };
@@ -178,12 +181,14 @@ async fn settings_backups_and_restores_are_understood() {
     let shown = client.describe_time_to_live().table_name("kept").send().await.unwrap();
     let status = shown.time_to_live_description().and_then(|ttl| ttl.time_to_live_status()).cloned();
     assert!(matches!(status, Some(TimeToLiveStatus::Enabling | TimeToLiveStatus::Enabled)), "{status:?}");
-    let arn = client.describe_table().table_name("kept").send().await.unwrap().table.unwrap().table_arn.unwrap();
+    let arn =
+        client.describe_table().table_name("kept").send().await.unwrap().table.unwrap().table_arn.unwrap();
     let tag = Tag::builder().key("team").value("a").build().unwrap();
     client.tag_resource().resource_arn(&arn).tags(tag.clone()).send().await.unwrap();
     assert_eq!(client.list_tags_of_resource().resource_arn(&arn).send().await.unwrap().tags(), [tag]);
 
-    let on = PointInTimeRecoverySpecification::builder().point_in_time_recovery_enabled(true).build().unwrap();
+    let on =
+        PointInTimeRecoverySpecification::builder().point_in_time_recovery_enabled(true).build().unwrap();
     let enabled = client.update_continuous_backups().table_name("kept");
     enabled.point_in_time_recovery_specification(on).send().await.unwrap();
     let window = || async {
@@ -210,7 +215,8 @@ async fn settings_backups_and_restores_are_understood() {
     let made = client.create_backup().table_name("kept").backup_name("before").send().await.unwrap();
     let backup = made.backup_details.unwrap().backup_arn;
     let available = || async {
-        let shown = client.describe_backup().backup_arn(&backup).send().await.unwrap().backup_description.unwrap();
+        let shown =
+            client.describe_backup().backup_arn(&backup).send().await.unwrap().backup_description.unwrap();
         match shown.backup_details.unwrap().backup_status {
             BackupStatus::Available => Ok(()),
             other => Err(other),
@@ -231,11 +237,15 @@ async fn settings_backups_and_restores_are_understood() {
         .target_table_name("never")
         .restore_date_time(far);
     let refusal = late.send().await.unwrap_err();
-    assert!(matches!(&refusal, SdkError::ServiceError(error) if error.err().is_invalid_restore_time_exception()));
+    assert!(
+        matches!(&refusal, SdkError::ServiceError(error) if error.err().is_invalid_restore_time_exception())
+    );
     client.delete_table().table_name("then").send().await.unwrap();
     let gone = || async {
         match client.describe_table().table_name("then").send().await {
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {
+            Err(error)
+                if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) =>
+            {
                 Ok(())
             }
             other => Err(format!("{other:?}")),

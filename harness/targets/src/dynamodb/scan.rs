@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::operation::scan::ScanOutput;
-use aws_sdk_dynamodb::types::{AttributeValue, KeyType, KeysAndAttributes};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -39,29 +39,8 @@ impl Reader {
 
     /// The attributes of the key, the partition's first.
     pub(super) async fn key(&self) -> Result<Vec<String>, AwsError> {
-        let client = self.dynamo.client();
-        let answer = self
-            .pace
-            .read(self.dynamo.aws(), || async {
-                let sent = client.describe_table().table_name(&self.table).send().await;
-                sent.map_err(|error| AwsError::of("DescribeTable", &error))
-            })
-            .await?;
-        let schema = answer.table().map(|table| table.key_schema()).unwrap_or_default();
-        let of = |kind: KeyType| {
-            let named = schema.iter().filter(move |element| element.key_type() == &kind);
-            named.map(|element| element.attribute_name().to_owned())
-        };
-        let key: Vec<String> = of(KeyType::Hash).chain(of(KeyType::Range)).collect();
-        if key.is_empty() {
-            return Err(AwsError {
-                call: "DescribeTable",
-                code: "not-understood".into(),
-                message: format!("the answer names no key of table `{}`", self.table),
-                effect: Effect::None,
-            });
-        }
-        Ok(key)
+        let key = self.dynamo.describe(&self.table).await?.key;
+        Ok([Some(key.partition), key.sort].into_iter().flatten().collect())
     }
 
     /// One page of a segment.
