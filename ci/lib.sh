@@ -117,3 +117,15 @@ need_image() {
         *) return "$status" ;;
     esac
 }
+
+# Exports LIFEBOAT_LOCALSTACK_STANDIN where that image is there or could be built: need_image comes first.
+need_standin() {
+    [[ -n ${LIFEBOAT_POSTGRES_IMAGE:-} ]] || return 0
+    local status=0
+    "$repo_root/ci/build-localstack-standin.sh" || status=$?
+    case $status in
+        0) export LIFEBOAT_LOCALSTACK_STANDIN=lifeboat/localstack-standin:local ;;
+        3) say "there is no stand-in for LocalStack: the tests of its starter are skipped" ;;
+        *) return "$status" ;;
+    esac
+}

@@ -11,6 +11,7 @@ need_c_compiler
 need_postgres
 need_python_venv
 need_image
+need_standin
 export LIFEBOAT_PYTHON=$PWD/.venv/bin/python
 
 if cargo nextest --version >/dev/null 2>&1; then

@@ -46,7 +46,7 @@ fn zone_moved(record: &DrillRecord) -> Finding {
         (false, None) if after.zone == before.zone => (
             Judgement::Invalid,
             format!(
-                "no failover is proved: the zone is still {}; simulated or ignored, not evidence",
+                "no failover is proved: the zone is still {}; simulated, not evidence, or ignored",
                 proof.before
             ),
         ),
@@ -80,7 +80,7 @@ fn server_changed(record: &DrillRecord) -> Finding {
         (
             Judgement::Invalid,
             format!(
-                "no failover is proved: the same server answers, {before}; simulated or ignored, not evidence"
+                "no failover is proved: the same server answers, {before}; simulated, not evidence, or ignored"
             ),
         )
     } else if after.in_recovery {

@@ -103,6 +103,8 @@ pub async fn await_standby(s: Shared, context: Context) -> Result<(), StepError>
         context.observe("instance-at-end", &now);
         match (&now.secondary_zone, now.status.as_str(), now.multi_az) {
             (Some(_), "available", true) => Ok(()),
+            // A stand-in that never showed one: there is nothing to wait for.
+            (None, "available", true) if before.secondary_zone.is_none() => Ok(()),
             (zone, status, multi_az) => Err(format!(
                 "status {status}, MultiAZ {multi_az}, secondary zone {}",
                 zone.as_deref().unwrap_or("none")

@@ -27,6 +27,9 @@ pub enum Command {
     /// The local sandbox: the AWS API over real PostgreSQL servers
     #[command(subcommand)]
     Sandbox(SandboxCommand),
+    /// Runs LocalStack until standard input ends: what a run starts for itself
+    #[command(hide = true)]
+    Localstack(LocalstackArgs),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -91,6 +94,17 @@ pub struct UpArgs {
     pub options: SandboxOptions,
     /// Ends when its standard input does, however that came about
     #[arg(long, hide = true)]
+    pub until_stdin_closes: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct LocalstackArgs {
+    #[arg(long)]
+    pub image: Option<String>,
+    #[arg(long)]
+    pub tag: Option<String>,
+    /// There is no other way: it says, to whoever looks, that it ends by itself
+    #[arg(long, required = true)]
     pub until_stdin_closes: bool,
 }
 

@@ -1,16 +1,19 @@
-//! The sandbox that a run starts for itself: a child process that ends when this process does, however that comes about.
+//! The sandbox or LocalStack that a run starts for itself: a child process that ends when this process does, however that comes about.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use lifeboat_model::LocalstackImage;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::timeout;
 
 use crate::args::SandboxOptions;
 use crate::failure::Failure;
+use crate::localstack_cmd::TOKEN;
 
 /// How long it gets to start: images are checked, servers initialised.
 const START_LIMIT: Duration = Duration::from_secs(180);
@@ -23,6 +26,7 @@ pub const READY: &str = "# ready: ";
 
 /// A running sandbox of this process's own.
 pub struct Embedded {
+    what: &'static str,
     child: Child,
     stdin: ChildStdin,
     /// Its variables.
@@ -34,17 +38,38 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Starts it and waits until it is ready.
-    pub async fn start(seed: Option<&Path>, options: SandboxOptions) -> Result<Self, Failure> {
+    /// Starts a sandbox and waits until it is ready.
+    pub async fn sandbox(seed: Option<&Path>, options: SandboxOptions) -> Result<Self, Failure> {
+        let mut arguments: Vec<OsString> =
+            ["sandbox", "up", "--runtime", options.runtime.name(), "--profile", options.profile.name()]
+                .map(OsString::from)
+                .to_vec();
+        if let Some(seed) = seed {
+            arguments.extend(["--seed".into(), seed.into()]);
+        }
+        Self::start("the sandbox", arguments, None).await
+    }
+
+    /// Starts LocalStack and waits until it is ready.
+    pub async fn localstack(image: &LocalstackImage) -> Result<Self, Failure> {
+        let mut arguments: Vec<OsString> = vec!["localstack".into()];
+        for (option, value) in [("--image", &image.image), ("--tag", &image.tag)] {
+            arguments.extend(value.iter().flat_map(|value| [option.into(), value.into()]));
+        }
+        let token = image.auth_token.as_ref().map(|token| (TOKEN, token.expose()));
+        Self::start("LocalStack", arguments, token).await
+    }
+
+    async fn start(
+        what: &'static str,
+        arguments: Vec<OsString>,
+        variable: Option<(&str, &str)>,
+    ) -> Result<Self, Failure> {
         let failed =
-            |error: &dyn std::fmt::Display| Failure::not_run(format!("cannot start the sandbox: {error}"));
+            |error: &dyn std::fmt::Display| Failure::not_run(format!("cannot start {what}: {error}"));
         let program = std::env::current_exe().map_err(|error| failed(&error))?;
         let mut command = Command::new(program);
-        command.args(["sandbox", "up", "--until-stdin-closes", "--runtime", options.runtime.name()]);
-        command.args(["--profile", options.profile.name()]);
-        if let Some(seed) = seed {
-            command.arg("--seed").arg(seed);
-        }
+        command.args(arguments).arg("--until-stdin-closes").envs(variable);
         // A group of its own, so that Ctrl-C reaches this process only and it can unwind against a living sandbox.
         let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0).spawn();
         let mut child = spawned.map_err(|error| failed(&error))?;
@@ -68,7 +93,7 @@ impl Embedded {
         match ready {
             Ok(Ok(Some(ready))) => {
                 let runtime = ready.split([' ', ':']).next().unwrap_or_default().to_owned();
-                Ok(Self { child, stdin, exports, runtime, ready })
+                Ok(Self { what, child, stdin, exports, runtime, ready })
             }
             Ok(Ok(None)) => {
                 drop(stdin);
@@ -92,15 +117,15 @@ impl Embedded {
 
     /// Ends it and waits until it has cleaned up. The error says what it left.
     pub async fn stop(self) -> Result<(), String> {
-        let Self { mut child, stdin, .. } = self;
+        let Self { what, mut child, stdin, .. } = self;
         drop(stdin);
         match timeout(STOP_LIMIT, child.wait()).await {
             Ok(Ok(status)) if status.success() => Ok(()),
             Ok(Ok(status)) => {
-                Err(format!("the sandbox did not clean up whole ({status}); its next start removes the rest"))
+                Err(format!("{what} did not clean up whole ({status}); its next start removes the rest"))
             }
-            Ok(Err(error)) => Err(format!("cannot wait for the sandbox: {error}")),
-            Err(_) => Err(format!("the sandbox has not ended within {} s", STOP_LIMIT.as_secs())),
+            Ok(Err(error)) => Err(format!("cannot wait for {what}: {error}")),
+            Err(_) => Err(format!("{what} has not ended within {} s", STOP_LIMIT.as_secs())),
         }
     }
 }

@@ -7,6 +7,7 @@ mod embedded;
 mod failure;
 mod judge_cmd;
 mod list_cmd;
+mod localstack_cmd;
 mod plan_cmd;
 mod prepare;
 mod print;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
             Command::List => Ok(list_cmd::list()),
             Command::Judge(args) => judge_cmd::judge(&args),
             Command::Undo(args) => undo_cmd::undo(&args).await,
+            Command::Localstack(args) => localstack_cmd::up(args).await,
             Command::Sandbox(SandboxCommand::Up(args)) => sandbox_cmd::up(args).await,
         }
     });

@@ -154,11 +154,13 @@ fn is_own(target: &TargetEntry, exports: &BTreeMap<String, String>) -> bool {
     }
 }
 
-/// The sandbox is on this machine and quick; AWS takes minutes and counts calls.
+/// The sandbox and LocalStack are on this machine and quick; AWS takes minutes and counts calls.
 fn probe_settings(provider: Provider, profile: ProfileArg) -> ProbeSettings {
     let ms = Duration::from_millis;
     if provider == Provider::Sandbox && profile == ProfileArg::Fast {
         ProbeSettings { interval: ms(10), deadline: ms(1_000), notice: ms(3_000), api_interval: ms(100) }
+    } else if provider == Provider::Localstack {
+        ProbeSettings { interval: ms(10), deadline: ms(1_000), notice: ms(10_000), api_interval: ms(200) }
     } else {
         ProbeSettings { interval: ms(100), deadline: ms(2_000), notice: ms(180_000), api_interval: ms(2_000) }
     }
@@ -182,13 +184,10 @@ pub fn settle_endpoint(environment: &mut Environment) -> Result<(), Failure> {
     }
     let loopback = environment.endpoint.as_deref().is_some_and(is_loopback);
     match (environment.provider, loopback, &environment.endpoint) {
-        (_, true, _) | (Provider::Sandbox, _, None) => Ok(()),
+        (_, true, _) | (Provider::Localstack | Provider::Sandbox, _, None) => Ok(()),
         (Provider::Aws, false, _) => Err(Failure::usage(
             "provider \"aws\" is not released for real endpoints yet: its interlocks are not complete; give a loopback \
              endpoint, or use provider = \"sandbox\"",
-        )),
-        (Provider::Localstack, false, None) => Err(Failure::usage(
-            "LocalStack is not started by this version; start it and give its endpoint = \"http://127.0.0.1:4566\"",
         )),
         (Provider::Localstack | Provider::Sandbox, false, Some(endpoint)) => Err(Failure::usage(format!(
             "endpoint `{endpoint}` is not on this machine, where LocalStack and the sandbox have to be"

@@ -27,19 +27,23 @@ pub async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     prepare::settle_endpoint(&mut environment)?;
     // What is wrong with the plan shows before a sandbox is started for it.
     check(&source, &args)?;
-    if environment.provider != Provider::Sandbox || environment.endpoint.is_some() {
+    if environment.provider == Provider::Aws || environment.endpoint.is_some() {
         return drive(&args, &source, environment.endpoint, None).await;
     }
     if environment.production {
         return Err(Failure::usage(
-            "production = true and a sandbox that the run starts for itself: nothing in that is production; give the \
-             endpoint of what is, or drop production",
+            "production = true and an environment that the run starts for itself: nothing in that is production; give \
+             the endpoint of what is, or drop production",
         ));
     }
-    let seed = environment.seed.as_deref().map(|seed| source.beside(seed));
-    let sandbox = Embedded::start(seed.as_deref(), args.sandbox).await?;
+    let sandbox = if environment.provider == Provider::Localstack {
+        Embedded::localstack(&environment.localstack.unwrap_or_default()).await?
+    } else {
+        let seed = environment.seed.as_deref().map(|seed| source.beside(seed));
+        Embedded::sandbox(seed.as_deref(), args.sandbox).await?
+    };
     if !args.quiet {
-        errln!("lifeboat: sandbox ready: {}", sandbox.ready);
+        errln!("lifeboat: {} ready: {}", environment.provider.name(), sandbox.ready);
     }
     let endpoint = sandbox.endpoint().map(str::to_owned);
     let done = drive(&args, &source, endpoint, Some(&sandbox)).await;

@@ -79,7 +79,7 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 }
 
 /// Waits until the other end of standard input is closed, as it is when its process has ended.
-async fn end_of_stdin() {
+pub async fn end_of_stdin() {
     let mut stdin = tokio::io::stdin();
     let mut buffer = [0; 64];
     while !matches!(stdin.read(&mut buffer).await, Ok(0) | Err(_)) {}

@@ -90,6 +90,7 @@ async fn control_plane(of_run: &EnvironmentRecord) -> Result<Aws, Failure> {
         endpoint: of_run.endpoint.clone(),
         production: of_run.production,
         seed: None,
+        localstack: None,
     };
     prepare::identify(&environment, None, true).await?;
     Ok(Aws::connect(&environment).await)

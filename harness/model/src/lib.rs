@@ -39,7 +39,7 @@ pub use measure::{
 };
 pub use outage::{Outage, outage, outages};
 pub use plan_entries::{
-    DrillEntry, DynamodbTableTarget, Environment, Port, PostgresTarget, ProbeMode, Provider,
+    DrillEntry, DynamodbTableTarget, Environment, LocalstackImage, Port, PostgresTarget, ProbeMode, Provider,
     RdsInstanceTarget, SqlRoles, TargetEntry,
 };
 pub use plan_file::{PlanFile, PlanFileError, read_value};

@@ -53,6 +53,20 @@ pub struct Environment {
     pub production: bool,
     /// For the sandbox that a run starts itself: what is in it, as a path relative to the plan.
     pub seed: Option<String>,
+    /// For the LocalStack that a run starts itself.
+    pub localstack: Option<LocalstackImage>,
+}
+
+/// Which LocalStack to start.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LocalstackImage {
+    /// The image without its tag.
+    pub image: Option<String>,
+    /// The image's tag.
+    pub tag: Option<String>,
+    /// What LocalStack's images ask for.
+    pub auth_token: Option<Secret>,
 }
 
 fn default_region() -> String {

@@ -35,14 +35,12 @@ pub enum PlanFileError {
         /// What is wrong with it.
         error: VariableError,
     },
-    /// A password written in clear.
-    #[error(
-        "[targets.{target}] {key}: a password does not belong in a plan; export it and write {key} = \"${{NAME}}\""
-    )]
-    PasswordInClear {
-        /// The target's name.
-        target: String,
-        /// `password` or `admin_password`.
+    /// A password or token written in clear.
+    #[error("[{place}] {key}: a secret does not belong in a plan; export it and write {key} = \"${{NAME}}\"")]
+    SecretInClear {
+        /// The section's name as it stands in the file.
+        place: String,
+        /// The key that holds it.
         key: &'static str,
     },
     /// A drill names a target that the plan does not have.
@@ -119,7 +117,7 @@ impl PlanFile {
     /// # Errors
     /// [`PlanFileError`].
     pub fn resolve(raw: &Table, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, PlanFileError> {
-        refuse_passwords_in_clear(raw)?;
+        refuse_secrets_in_clear(raw)?;
         let mut table = raw.clone();
         each_string(&mut table, &mut |text| {
             *text = expand(text, lookup)?;
@@ -212,19 +210,27 @@ pub fn read_value<T: DeserializeOwned>(value: Value) -> Result<T, String> {
         .map_err(|error: toml::de::Error| error.to_string().trim_end().replace("\nin `", ", in `"))
 }
 
-fn refuse_passwords_in_clear(raw: &Table) -> Result<(), PlanFileError> {
+fn refuse_secrets_in_clear(raw: &Table) -> Result<(), PlanFileError> {
+    let clear = |place: String, key: &'static str| PlanFileError::SecretInClear { place, key };
+    let token = raw.get("environment").and_then(|environment| environment.get("localstack"));
+    if !token.is_none_or(|localstack| is_variable(localstack, "auth_token")) {
+        return Err(clear("environment.localstack".into(), "auth_token"));
+    }
     let targets = raw.get("targets").and_then(Value::as_table);
     for (name, target) in targets.into_iter().flatten() {
         for key in ["password", "admin_password"] {
-            let Some(text) = target.get(key).and_then(Value::as_str) else { continue };
-            let whole =
-                names(text).is_ok_and(|names| matches!(&names[..], [name] if text == format!("${{{name}}}")));
-            if !whole {
-                return Err(PlanFileError::PasswordInClear { target: name.clone(), key });
+            if !is_variable(target, key) {
+                return Err(clear(format!("targets.{name}"), key));
             }
         }
     }
     Ok(())
+}
+
+/// Whether a text of a section is absent, or one variable and nothing else.
+fn is_variable(section: &Value, key: &str) -> bool {
+    let Some(text) = section.get(key).and_then(Value::as_str) else { return true };
+    names(text).is_ok_and(|names| matches!(&names[..], [name] if text == format!("${{{name}}}")))
 }
 
 /// Calls `act` on every string of a table, naming section and key in its error.

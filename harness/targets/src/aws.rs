@@ -146,8 +146,8 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Prepares the connection; nothing is called yet. The sandbox gets dummy credentials, every other provider those
-    /// of the usual AWS chain.
+    /// Prepares the connection; nothing is called yet. The sandbox gets dummy credentials, and so does LocalStack where none
+    /// are set; AWS those of its usual chain.
     pub async fn connect(environment: &Environment) -> Self {
         let http = Builder::new()
             .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
@@ -165,9 +165,14 @@ impl Aws {
         if let Some(endpoint) = &environment.endpoint {
             loader = loader.endpoint_url(endpoint);
         }
-        if environment.provider == Provider::Sandbox {
-            loader =
-                loader.credentials_provider(Credentials::new("sandbox", "sandbox", None, None, "lifeboat"));
+        let dummy = match environment.provider {
+            Provider::Sandbox => Some("sandbox"),
+            // Its account follows from the key, so one that is set counts.
+            Provider::Localstack if std::env::var_os("AWS_ACCESS_KEY_ID").is_none() => Some("test"),
+            Provider::Localstack | Provider::Aws => None,
+        };
+        if let Some(key) = dummy {
+            loader = loader.credentials_provider(Credentials::new(key, key, None, None, "lifeboat"));
         }
         Self { config: loader.load().await, retries: Arc::default() }
     }

@@ -13,5 +13,6 @@ mod matrix;
 mod plan_mistakes;
 mod refusals;
 mod runtimes;
+mod stand_ins;
 mod support;
 mod vanish;

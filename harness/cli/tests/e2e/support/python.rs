@@ -23,7 +23,7 @@ pub fn junit_problems(report: &Path) -> String {
     text(&output.stdout) + &text(&output.stderr)
 }
 
-fn python() -> PathBuf {
+pub fn python() -> PathBuf {
     if let Some(given) = std::env::var_os("LIFEBOAT_PYTHON") {
         return given.into();
     }

@@ -152,11 +152,17 @@ pub fn processes_in(folder: &Path) -> Vec<(i32, String)> {
 
 /// The containers of a sandbox, running or not.
 pub fn containers_of(id: &str) -> Vec<String> {
-    let filter = format!("label=lifeboat.sandbox={id}");
-    let output = Command::new("docker")
-        .args(["ps", "--all", "--quiet", "--filter", &filter])
-        .output()
-        .expect("docker");
+    containers(&["--filter", &format!("label=lifeboat.sandbox={id}")])
+}
+
+/// The containers with a label that were made from an image, running or not.
+pub fn containers_labelled(label: &str, image: &str) -> Vec<String> {
+    containers(&["--filter", &format!("label={label}"), "--filter", &format!("ancestor={image}")])
+}
+
+fn containers(filters: &[&str]) -> Vec<String> {
+    let output =
+        Command::new("docker").args(["ps", "--all", "--quiet"]).args(filters).output().expect("docker");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
 }
