@@ -1,5 +1,6 @@
 //! What the tests share: a folder and a sandbox of their own, the command, what a run wrote, and SQL.
 
+mod aws;
 mod command;
 mod eventually;
 mod http;
@@ -12,6 +13,7 @@ mod sandbox;
 mod snapshot;
 mod sql;
 
+pub use aws::Aws;
 pub use command::{Ended, Process, Signal};
 pub use eventually::eventually;
 pub use lab::{Lab, repository, without_docker};

@@ -1,11 +1,10 @@
 //! moto's server, which answers most of AWS's calls and does little of what they say.
 
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use super::python::python;
+use super::python::beside_python;
 use super::{Lab, eventually};
 
 /// A moto server of a test's own; it is killed with the test.
@@ -45,10 +44,6 @@ impl Moto {
             .expect("the AWS CLI runs");
         assert!(output.status.success(), "aws {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
-}
-
-fn beside_python(program: &str) -> PathBuf {
-    python().with_file_name(program)
 }
 
 impl Drop for Moto {

@@ -23,11 +23,16 @@ pub fn junit_problems(report: &Path) -> String {
     text(&output.stdout) + &text(&output.stderr)
 }
 
-pub fn python() -> PathBuf {
+fn python() -> PathBuf {
     if let Some(given) = std::env::var_os("LIFEBOAT_PYTHON") {
         return given.into();
     }
     let made = repository().join(".venv/bin/python");
     assert!(made.exists(), "there is no {}: ci/test.sh makes it", made.display());
     made
+}
+
+/// A program that is installed beside the tests' interpreter.
+pub fn beside_python(program: &str) -> PathBuf {
+    python().with_file_name(program)
 }
