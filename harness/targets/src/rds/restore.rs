@@ -50,7 +50,8 @@ macro_rules! told {
             .multi_az(settings.multi_az)
             .publicly_accessible(settings.publicly_accessible)
             .deletion_protection(settings.deletion_protection)
-            .enable_iam_database_authentication(settings.iam_authentication)
+            // Off is the default, and endpoints that stand in for AWS may not know it.
+            .set_enable_iam_database_authentication(settings.iam_authentication.then_some(true))
             .set_tags(Some(tags(&request.tags)))
     }};
 }
