@@ -39,7 +39,7 @@ fn outage(facts: &DrillFacts, name: &str, from: &str, to: &str) -> Option<Figure
     // What was acknowledged before is needed as well.
     let within = |a: &&Attempt| a.end <= end && a.end >= begun.before(STABLE_FOR);
     let attempts: Vec<Attempt> = facts.of(Stream::Connect).filter(within).cloned().collect();
-    let seen = outages(&attempts, begun, STABLE_FOR.min(end.since(begun)), end);
+    let seen = outages(&attempts, begun, STABLE_FOR / 2, end);
     let worst = seen.iter().filter(|o| o.failures > 0).max_by_key(|o| (o.upper.is_none(), o.upper));
     Some(match worst {
         None => Figure::new(name, "none was seen", ""),

@@ -49,14 +49,21 @@ fn no_copy(record: &DrillRecord) -> Finding {
 
 fn another_server(record: &DrillRecord) -> Finding {
     let witness = |name: &str| record.observed::<ServerWitness>(name);
-    let instance = |name: &str| record.observed::<InstanceView>(name);
+    let id = |name: &str| record.observed::<InstanceView>(name).map(|instance| instance.resource_id);
+    if let (Some(source), Some(copy)) = (id("source"), id("copy"))
+        && source == copy
+    {
+        let text = format!(
+            "no copy is proved: it shows the source's own resource id {copy}; simulated, not evidence"
+        );
+        return Finding::new(Judgement::Invalid, text);
+    }
     let (Some(source), Some(copy)) = (witness("source-server"), witness("copy-server")) else {
         return no_copy(record);
     };
     let proof =
         Proof { what: "server of the copy".into(), before: source.to_string(), after: copy.to_string() };
-    let same_id = instance("source").map(|i| i.resource_id) == instance("copy").map(|i| i.resource_id);
-    let finding = if source == copy || same_id {
+    let finding = if source == copy {
         let text = format!("no copy is proved: the source itself answers, {copy}; simulated, not evidence");
         Finding::new(Judgement::Invalid, text)
     } else if copy.in_recovery {
@@ -119,30 +126,33 @@ fn data_is_the_same(record: &DrillRecord) -> Finding {
     }
 }
 
-fn differences(record: &DrillRecord) -> Option<(Vec<SettingDifference>, Vec<SettingDifference>)> {
-    let asked: Settings = record.observed("asked-settings")?;
-    // It was seen while it was being made as well; only an available one has its settings.
-    let copy: InstanceView = record.observed("copy")?;
-    (copy.status == "available").then(|| asked.differences(&copy.settings))
+/// What the copy has otherwise than asked for, and than the source; without a copy, what to say instead.
+fn differences(record: &DrillRecord) -> Result<(Vec<SettingDifference>, Vec<SettingDifference>), Finding> {
+    let copy = record.observed::<InstanceView>("copy-settled");
+    let (Some(asked), Some(copy)) = (record.observed::<Settings>("asked-settings"), copy) else {
+        return Err(match record.observed::<String>("settings-error") {
+            Some(why) => Finding::new(Judgement::Inconclusive, format!("the settings were not seen: {why}")),
+            None => no_copy(record),
+        });
+    };
+    Ok(asked.differences(&copy.settings))
 }
 
 fn settings_as_asked(record: &DrillRecord) -> Finding {
     match differences(record) {
-        None => no_copy(record),
-        Some((missing, _)) if missing.is_empty() => {
+        Err(finding) => finding,
+        Ok((missing, _)) if missing.is_empty() => {
             Finding::new(Judgement::Passed, "class, network, parameter group and the rest are as asked for")
         }
-        Some((missing, _)) => Finding::new(Judgement::Failed, list(&missing)),
+        Ok((missing, _)) => Finding::new(Judgement::Failed, list(&missing)),
     }
 }
 
 fn settings_dropped(record: &DrillRecord) -> Finding {
     match differences(record) {
-        None => no_copy(record),
-        Some((_, others)) if others.is_empty() => {
-            Finding::new(Judgement::Passed, "nothing that is looked at")
-        }
-        Some((_, others)) => Finding::new(Judgement::Unasked, list(&others)),
+        Err(finding) => finding,
+        Ok((_, others)) if others.is_empty() => Finding::new(Judgement::Passed, "nothing that is looked at"),
+        Ok((_, others)) => Finding::new(Judgement::Unasked, list(&others)),
     }
 }
 

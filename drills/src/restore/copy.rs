@@ -1,5 +1,7 @@
 //! The copy: asked for once, adopted where the answer was lost, waited for, and asked its first query.
 
+use std::mem::replace;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use lifeboat_engine::{Context, StepError, wait_for};
@@ -93,10 +95,16 @@ pub async fn await_copy(s: Scene, context: Context) -> Result<(), StepError> {
         return Ok(());
     }
     let (rds, source, name) = (s.rds().await, s.source()?, s.copy_name());
+    let shown = Mutex::new(String::new());
     let seen = wait_for(format!("`{name}` to be available"), s.every(), s.give_up(), || async {
         let found = rds.find(&name).await.map_err(|error| error.to_string())?;
         let found = found.ok_or_else(|| "no such instance".to_owned())?;
-        context.observe("copy", &found);
+        // Hours of looks are not for the journal, each change is.
+        if replace(&mut *shown.lock().unwrap_or_else(PoisonError::into_inner), found.status.clone())
+            != found.status
+        {
+            context.observe("copy", &found);
+        }
         match found.status.as_str() {
             "available" if found.endpoint.is_some() || s.options.copy_host.is_some() => {
                 Ok(Look::Available(Box::new(found)))
@@ -110,13 +118,10 @@ pub async fn await_copy(s: Scene, context: Context) -> Result<(), StepError> {
         Ok(Look::Available(copy)) => {
             context.mark("copy-available");
             context.observe("restore", "available");
-            if copy.resource_id == source.resource_id {
-                return Err(StepError::Failed(format!(
-                    "`{name}` is the source itself, {}",
-                    source.resource_id
-                )));
+            // What shows the source's own id is no copy, and nothing may be done to it.
+            if copy.resource_id != source.resource_id {
+                s.known().copy = Some(*copy);
             }
-            s.known().copy = Some(*copy);
         }
         Ok(Look::Broken(status)) => {
             let text = format!("its status is `{status}`, from which it does not come back by itself");

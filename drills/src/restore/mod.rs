@@ -1,6 +1,8 @@
 //! What the restores of DB instances share: canaries, the moment, the copy, its proof.
 
 pub mod canaries;
+#[cfg(test)]
+mod check_tests;
 pub mod checks;
 pub mod copy;
 pub mod guard;

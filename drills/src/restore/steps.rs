@@ -86,7 +86,7 @@ pub fn restore_and_verify(plan: Plan, s: &Scene) -> Plan {
             "compare-settings",
             Phase::Verify,
             "hold the settings of the copy against those asked for and the source's",
-            MINUTE,
+            MINUTE * 6,
             act(s, verify::compare_settings),
         )
         .no_undo("it only reads"),

@@ -13,6 +13,9 @@ use tokio::sync::oneshot;
 use super::canaries;
 use super::scene::Scene;
 
+/// How long a copy that changes something about itself gets to be available again.
+const SETTLES_WITHIN: Duration = Duration::from_secs(300);
+
 /// The canaries that a server holds, asked again while it does not answer.
 pub async fn read_canaries(s: &Scene, server: &Server) -> Result<Canaries, String> {
     let name = s.session("canary");
@@ -91,15 +94,21 @@ async fn compare(s: Scene, source: Server, copy: Server, since: Since) -> Result
     compared.unwrap_or_else(|error| Err(error.to_string()))
 }
 
-/// Looks at the settings once more: the parameter group's values take a moment to be in force.
+/// Looks at the settings once the copy is available, which it may leave again for a while after its first time.
 pub async fn compare_settings(s: Scene, context: Context) -> Result<(), StepError> {
     let rds = s.rds().await;
     if let Some(copy) = s.copy() {
-        let now = rds.find(&copy.identifier).await;
-        match now {
-            Ok(Some(now)) => context.observe("copy", now),
-            Ok(None) => context.observe("copy-gone", "the copy is not there any more"),
-            Err(error) => context.observe("copy-gone", error.to_string()),
+        let settled = wait_for("the copy to be available again", s.every(), SETTLES_WITHIN, || async {
+            match rds.find(&copy.identifier).await {
+                Ok(Some(now)) if now.status == "available" => Ok(now),
+                Ok(Some(now)) => Err(format!("status {}", now.status)),
+                Ok(None) => Err("no such instance".into()),
+                Err(error) => Err(error.to_string()),
+            }
+        });
+        match settled.await {
+            Ok(now) => context.observe("copy-settled", now),
+            Err(error) => context.observe("settings-error", error.to_string()),
         }
     }
     context.observe("control-plane-retries", rds.aws().retries());
