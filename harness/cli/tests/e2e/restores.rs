@@ -169,7 +169,7 @@ fn a_source_that_is_written_is_not_replaced() {
 #[case::backups_off(
     "rds-pitr",
     "",
-    "backup_retention = 1",
+    "backup_retention = 7",
     "backup_retention = 0",
     4,
     "automated backups are off (BackupRetentionPeriod = 0)"
@@ -177,7 +177,7 @@ fn a_source_that_is_written_is_not_replaced() {
 #[case::no_automated_snapshot(
     "rds-snapshot-restore",
     "",
-    "backup_retention = 1",
+    "backup_retention = 7",
     "backup_retention = 0",
     4,
     "does not have an automated snapshot"

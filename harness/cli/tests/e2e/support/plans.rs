@@ -16,7 +16,7 @@ sql = ["CREATE TABLE orders (id bigint PRIMARY KEY, text text); INSERT INTO orde
 pub const BACKED_UP_SEED: &str = r#"
 [[instances]]
 identifier = "orders"
-backup_retention = 1
+backup_retention = 7
 max_connections = 60
 master_user = "drill"
 database = "app"
