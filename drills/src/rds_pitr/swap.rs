@@ -54,13 +54,18 @@ pub fn undo_copy_name(s: &Scene) -> Result<UndoAction, String> {
 }
 
 /// Why the copy is not promoted; none if it may be.
-async fn obstacle(s: &Scene, context: &Context, source: &Server) -> Result<Option<String>, PgError> {
+async fn obstacle(
+    s: &Scene,
+    context: &Context,
+    source: &Server,
+    alone: bool,
+) -> Result<Option<String>, PgError> {
     if !(s.known().proved && s.known().verified) {
         return Ok(Some("the copy is not proved to be the source at the moment".into()));
     }
     let Some(since) = s.known().written.clone() else { return Ok(Some("the moment is not known".into())) };
     let session = source.connect(&s.session("writes"), CONNECT_LIMIT).await?;
-    let told = writes::none_by_others(&session, &since).await;
+    let told = writes::none_by_others(&session, &since, alone).await;
     session.close().await;
     match told? {
         Ok(how) => {
@@ -74,7 +79,7 @@ async fn obstacle(s: &Scene, context: &Context, source: &Server) -> Result<Optio
 /// Clients of the name begin to watch it, each with a fresh connection.
 pub async fn start_probes(s: Scene, context: Context) -> Result<(), StepError> {
     let server = s.server()?;
-    match obstacle(&s, &context, &server).await {
+    match obstacle(&s, &context, &server, false).await {
         Ok(None) => {}
         Ok(Some(why)) => {
             context.observe("not-promoted", why);
@@ -111,7 +116,8 @@ pub async fn rename_source(s: Scene, context: Context) -> Result<(), StepError> 
         let aside = aside.map_err(StepError::indeterminate)?.unwrap_or_else(|| source.clone());
         let server = instance_server(&s.params, &s.target, &aside).map_err(StepError::indeterminate)?;
         let looked = wait_for("the source under its other name", s.every(), Duration::from_secs(30), || {
-            obstacle(&s, &context, &server)
+            // The rename restarted it: whoever was in is out.
+            obstacle(&s, &context, &server, true)
         });
         if let Some(why) = looked.await.map_err(StepError::indeterminate)? {
             context.observe("not-promoted", why);

@@ -38,32 +38,50 @@ pub async fn state(session: &Session) -> Result<WriteState, PgError> {
     Ok(WriteState { next_transaction, counters })
 }
 
-/// Whether nobody but the drill has written since: if so how that is known, else what was seen.
+/// Whether nobody but the drill has written since: if so how that is known, else what was seen. `alone`: every session of
+/// others has ended since, and has handed in its counters with that.
 pub async fn none_by_others(
     session: &Session,
     since: &WriteState,
+    alone: bool,
 ) -> Result<Result<String, String>, PgError> {
     let now = state(session).await?;
     let foreign = now.next_transaction - since.next_transaction - OWN_TRANSACTIONS;
     if foreign <= 0 {
         return Ok(Ok("no transaction but the drill's own has written since the moment".into()));
     }
-    // Whoever wrote has handed in what it did by then; a failed look ends the wait at once.
-    let changed =
-        wait_for("a table that was written", Duration::from_millis(500), HANDED_IN_WITHIN, || async {
+    let settled =
+        wait_for("counters that are handed in", Duration::from_millis(250), HANDED_IN_WITHIN * 2, || async {
             match state(session).await {
-                Ok(now) if now.counters == since.counters => Err("none"),
-                settled => Ok(settled),
+                Ok(now) if now.counters != since.counters => Ok(Ok(true)),
+                Ok(_) if alone => Ok(Ok(false)),
+                Ok(_) => match may_be_late(session).await {
+                    Ok(true) => Err("another session was busy a moment ago"),
+                    settled => Ok(settled.map(|_| false)),
+                },
+                Err(error) => Ok(Err(error)),
             }
         });
-    match changed.await {
-        Ok(settled) => settled.map(|_| {
-            Err(format!(
-                "{foreign} transactions of others have begun since the moment, and tables were written"
-            ))
-        }),
-        Err(_) => Ok(Ok(format!(
+    let told = |written: bool| match written {
+        true => Err(format!(
+            "{foreign} transactions of others have begun since the moment, and tables were written"
+        )),
+        false => Ok(format!(
             "{foreign} transactions of others have begun since the moment, and no table of this database was written"
-        ))),
+        )),
+    };
+    match settled.await {
+        Ok(written) => written.map(told),
+        Err(error) => {
+            Ok(Err(format!("{foreign} transactions of others have begun since the moment: {error}")))
+        }
     }
+}
+
+/// Whether another session of this database may still have counters to hand in.
+async fn may_be_late(session: &Session) -> Result<bool, PgError> {
+    let query = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() \
+                   AND pid <> pg_backend_pid() AND backend_type = 'client backend' \
+                   AND (state_change IS NULL OR state_change > clock_timestamp() - make_interval(secs => $1)))";
+    Ok(session.client().query_one(query, &[&HANDED_IN_WITHIN.as_secs_f64()]).await?.get(0))
 }

@@ -308,4 +308,51 @@ mod tests {
             assert!(!is_loopback(endpoint), "{endpoint}");
         }
     }
+
+    fn answer(code: &str, effect: Effect) -> Result<(), AwsError> {
+        Err(AwsError { call: "X", code: code.into(), message: String::new(), effect })
+    }
+
+    /// Makes a call that answers one after the other, and looks that find the state so; how often each was done.
+    async fn changed(
+        answers: Vec<Result<(), AwsError>>,
+        took_effect: bool,
+    ) -> (Result<(), AwsError>, usize, usize) {
+        let aws = Aws { config: SdkConfig::builder().build(), retries: Arc::default() };
+        let (all, looks) = (answers.len(), std::sync::atomic::AtomicUsize::new(0));
+        let left = Mutex::new(answers.into_iter());
+        let ended = aws
+            .change(
+                || std::future::ready(left.lock().unwrap().next().unwrap()),
+                || {
+                    looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    std::future::ready(Ok(took_effect))
+                },
+            )
+            .await;
+        let left = left.lock().unwrap().len();
+        (ended, all - left, looks.into_inner())
+    }
+
+    #[tokio::test]
+    async fn a_change_is_made_again_only_after_a_look() {
+        let lost = || answer("no-answer", Effect::Perhaps);
+        let (ended, calls, looks) = changed(vec![lost(), Ok(())], true).await;
+        assert!(
+            ended.is_ok() && calls == 1 && looks == 1,
+            "its effect was there: {calls} calls, {looks} looks"
+        );
+        let (ended, calls, looks) = changed(vec![lost(), Ok(())], false).await;
+        assert!(
+            ended.is_ok() && calls == 2 && looks == 1,
+            "its effect was not there: {calls} calls, {looks} looks"
+        );
+        let (ended, calls, looks) = changed(vec![answer("Throttling", Effect::None), Ok(())], true).await;
+        assert!(
+            ended.is_ok() && calls == 2 && looks == 0,
+            "a throttle has no effect: {calls} calls, {looks} looks"
+        );
+        let (ended, calls, looks) = changed(vec![answer("InvalidX", Effect::None), Ok(())], true).await;
+        assert!(ended.is_err() && calls == 1 && looks == 0, "a refusal holds: {calls} calls, {looks} looks");
+    }
 }

@@ -225,3 +225,44 @@ fn a_plan_that_asks_for_too_much_is_refused(
     let ended = Process::start(&lab, &mut command).wait(LIMIT);
     ended.expect_code(2).expect_stderr(&[words]);
 }
+
+/// Runs a restore to a moment against a sandbox that tells a lie from the start.
+fn lied_to(lie: &str, options: &str) -> (Scene, Ended, Record) {
+    let scene = Scene::new();
+    scene.sandbox.tell(lie);
+    let (ended, record) = scene.run("rds-pitr", options);
+    (scene, ended, record)
+}
+
+#[test]
+fn a_restore_whose_answer_is_lost_is_adopted_and_not_made_twice() {
+    let lie = r#"{"lie":"lose-response","action":"RestoreDBInstanceToPointInTime"}"#;
+    let (scene, ended, record) = lied_to(lie, "");
+    ended.expect_code(0);
+    record.expect("passed", "clean", &[]);
+    let retries = &record.drill()["observations"]["control-plane-retries"];
+    assert_eq!(retries["RestoreDBInstanceToPointInTime no-answer"], 1, "{retries}");
+    let calls = scene.sandbox.calls();
+    let restores = calls.iter().filter(|(action, _)| action == "RestoreDBInstanceToPointInTime").count();
+    assert_eq!(restores, 1, "{calls:?}");
+    scene.ends_as_it_was();
+}
+
+#[rstest]
+#[case::throttling("throttling", "Throttling")]
+#[case::http_5xx("http-5xx", "InternalFailure")]
+fn refused_calls_are_made_again(#[case] lie: &str, #[case] code: &str) {
+    let scene = Scene::new();
+    let mut run = Run::start(&scene.lab, &scene.sandbox, &restore_plan("rds-pitr", ""), &[]);
+    run.await_step("await-restorable");
+    scene.sandbox.tell(&format!(r#"{{"lie":"{lie}","count":4}}"#));
+    let (ended, record) = run.finish(LIMIT);
+    ended.expect_code(0);
+    record.expect("passed", "clean", &[]);
+    let retries =
+        record.drill()["observations"]["control-plane-retries"].as_object().expect("retries").clone();
+    let counted: u64 =
+        retries.iter().filter(|(what, _)| what.ends_with(code)).filter_map(|(_, count)| count.as_u64()).sum();
+    assert_eq!(counted, 4, "{retries:?}");
+    scene.ends_as_it_was();
+}
