@@ -77,8 +77,8 @@ fn a_restore_to_a_moment_passes(#[values("native", "docker")] runtime: &str) {
     }
     let scene = Scene::on(runtime, BACKED_UP_SEED);
     let (ended, record) = scene.run("rds-pitr", "rpo = \"60s\"");
-    ended.expect_code(0);
     record.expect("passed", "clean", &[]);
+    ended.expect_code(0);
     let measured = &record.drill()["measurements"];
     let rto = &measured["rto"];
     assert!(number(rto, "lower_s") <= number(rto, "upper_s") && number(rto, "upper_s") > 0.0, "{rto}");
@@ -106,8 +106,8 @@ fn a_restore_to_a_moment_passes(#[values("native", "docker")] runtime: &str) {
 fn a_restore_from_a_snapshot_passes(#[case] options: &str, #[case] rpo: &str) {
     let scene = Scene::new();
     let (ended, record) = scene.run("rds-snapshot-restore", options);
-    ended.expect_code(0);
     record.expect("passed", "clean", &[]);
+    ended.expect_code(0);
     assert!(!record.drill()["measurements"]["rpo"][rpo].is_null(), "{}", record.drill()["measurements"]);
     assert!(number(&record.drill()["measurements"]["rto"], "upper_s") > 0.0);
     scene.ends_as_it_was();
@@ -117,8 +117,8 @@ fn a_restore_from_a_snapshot_passes(#[case] options: &str, #[case] rpo: &str) {
 fn a_kept_copy_stays_and_is_nobodys_but_its_owners() {
     let scene = Scene::new();
     let (ended, record) = scene.run("rds-pitr", "keep = true");
-    ended.expect_code(0);
     record.expect("passed", "clean", &[]);
+    ended.expect_code(0);
     let kept = figure(&record, "copy kept as").as_str().expect("a name").to_owned();
     assert_eq!(scene.instances(), ["orders".to_owned(), kept.clone()]);
     let tags = scene.sandbox.inventory()["instances"][&kept]["tags"].to_string();
@@ -133,8 +133,8 @@ fn a_kept_copy_stays_and_is_nobodys_but_its_owners() {
 fn a_promoted_copy_serves_the_name_for_a_while() {
     let scene = Scene::new();
     let (ended, record) = scene.run("rds-pitr", "promote = true\nwrites_stopped = true");
-    ended.expect_code(0);
     record.expect("passed", "clean", &[]);
+    ended.expect_code(0);
     for name in ["the name served the copy", "the source serves again"] {
         assert_eq!(check(&record, name)["outcome"], "passed");
     }
@@ -159,8 +159,8 @@ fn a_source_that_is_written_is_not_replaced() {
     rows(&scene.sandbox.database("orders"), "INSERT INTO orders (text) VALUES ('a late one')")
         .expect("written");
     let (ended, record) = run.finish(LIMIT);
-    ended.expect_code(100);
     record.expect("failed", "clean", &["writes_stopped is not so"]);
+    ended.expect_code(100);
     assert_eq!(scene.instances(), ["orders"]);
     scene.sandbox.stop(&scene.lab);
 }
@@ -238,8 +238,8 @@ fn lied_to(lie: &str, options: &str) -> (Scene, Ended, Record) {
 fn a_restore_whose_answer_is_lost_is_adopted_and_not_made_twice() {
     let lie = r#"{"lie":"lose-response","action":"RestoreDBInstanceToPointInTime"}"#;
     let (scene, ended, record) = lied_to(lie, "");
-    ended.expect_code(0);
     record.expect("passed", "clean", &[]);
+    ended.expect_code(0);
     let retries = &record.drill()["observations"]["control-plane-retries"];
     assert_eq!(retries["RestoreDBInstanceToPointInTime no-answer"], 1, "{retries}");
     let calls = scene.sandbox.calls();
@@ -257,8 +257,8 @@ fn refused_calls_are_made_again(#[case] lie: &str, #[case] code: &str) {
     run.await_step("await-restorable");
     scene.sandbox.tell(&format!(r#"{{"lie":"{lie}","count":4}}"#));
     let (ended, record) = run.finish(LIMIT);
-    ended.expect_code(0);
     record.expect("passed", "clean", &[]);
+    ended.expect_code(0);
     let retries =
         record.drill()["observations"]["control-plane-retries"].as_object().expect("retries").clone();
     let counted: u64 =
