@@ -95,9 +95,9 @@ pub fn judge(expected: &Canaries, now: &Canaries, copy: &Canaries) -> Finding {
         };
         return Finding::new(Judgement::Passed, text);
     }
-    if copy == now || held.contains_key(&LATE) || held.contains_key(&LATER) {
-        let text = "the copy holds canaries that were written when the restore was asked for: it is the source as it is \
-                    now, whatever moment was asked for; simulated, not evidence";
+    if copy == now || held.contains_key(&LATER) {
+        let text = "the copy holds canaries that were written after the restore was accepted: it is the source as it is now, \
+                    whatever moment was asked for; simulated, not evidence";
         return Finding::new(Judgement::Invalid, text);
     }
     let list = |ids: &BTreeSet<&i32>| ids.iter().map(|id| id.to_string()).collect::<Vec<_>>().join(", ");
@@ -140,7 +140,7 @@ mod tests {
     #[rstest]
     #[case::as_it_was(Some(untouched(BEFORE)), Judgement::Passed, "all 4 canaries")]
     #[case::as_it_is_now(Some(now()), Judgement::Invalid, "simulated, not evidence")]
-    #[case::as_it_was_at_the_call(Some(without(&[LATER], now())), Judgement::Invalid, "simulated")]
+    #[case::as_it_was_at_the_call(Some(without(&[LATER], now())), Judgement::Failed, "too late: the copy holds canaries 2, 6, 7")]
     #[case::late_before_the_disaster(Some(untouched(1..=6)), Judgement::Failed, "too late: the copy holds canaries 5, 6")]
     #[case::late_after_the_disaster(Some(without(&[LATE, LATER], now())), Judgement::Failed, "and lacks 1")]
     #[case::early(Some(untouched(1..=3)), Judgement::Failed, "too early: canaries 4")]

@@ -62,10 +62,11 @@ pub async fn request_restore(s: Scene, context: Context) -> Result<(), StepError
         Err(error) => return Err(error.ends_step(format!("the restore into `{name}` was not accepted"))),
     }
     context.mark("restore-accepted");
-    context.created("db-instance", &name).await?;
+    // At once: whoever copies the source from now on has it.
     canaries::write(&s, &session, canaries::LATER..=canaries::LATER)
         .await
         .map_err(StepError::indeterminate)?;
+    context.created("db-instance", &name).await?;
     session.close().await;
     Ok(())
 }

@@ -93,7 +93,7 @@ fn a_restore_to_a_moment_passes(#[values("native", "docker")] runtime: &str) {
     assert!(sum <= number(rto, "upper_s") && sum > 0.0, "{sum} of {rto}");
     let rpo = &measured["rpo"];
     assert!(number(rpo, "lower_s") >= 0.0 && number(rpo, "lower_s") <= number(rpo, "upper_s"), "{rpo}");
-    assert!(figure(&record, "tables compared").as_u64().is_some_and(|count| count == 2));
+    assert!(figure(&record, "tables compared").as_u64().is_some_and(|count| count == 3));
     assert!(check(&record, "the copy is of the moment")["message"].to_string().contains("all 4 canaries"));
     let created = record.drill()["created"].to_string();
     assert!(created.contains("db-instance: orders-lb-"), "{created}");
@@ -264,5 +264,42 @@ fn refused_calls_are_made_again(#[case] lie: &str, #[case] code: &str) {
     let counted: u64 =
         retries.iter().filter(|(what, _)| what.ends_with(code)).filter_map(|(_, count)| count.as_u64()).sum();
     assert_eq!(counted, 4, "{retries:?}");
+    scene.ends_as_it_was();
+}
+
+#[rstest]
+#[case::early(r#"{"lie":"restore-early","seconds":4}"#, "failed", 100, &["restored to the wrong time, too early"])]
+#[case::late(r#"{"lie":"restore-late","seconds":2}"#, "failed", 100, &["restored to the wrong time, too late"])]
+#[case::as_now(r#"{"lie":"restore-as-now"}"#, "invalid", 101, &["whatever moment was asked for", "not evidence"])]
+#[case::table_missing(r#"{"lie":"table-missing","table":"customers"}"#, "failed", 100, &["public.customers"])]
+#[case::row_missing(r#"{"lie":"row-missing","table":"customers"}"#, "failed", 100, &["public.customers", "id"])]
+#[case::column_changed(r#"{"lie":"column-changed","table":"orders"}"#, "failed", 100, &["public.orders", "id"])]
+#[case::rows_swapped(r#"{"lie":"rows-swapped","table":"orders"}"#, "failed", 100, &["public.orders", "id"])]
+#[case::duplicate_row(r#"{"lie":"duplicate-row","table":"visits"}"#, "failed", 100, &["public.visits"])]
+#[case::sequence_behind(r#"{"lie":"sequence-behind","table":"orders"}"#, "failed", 100, &["public.orders_id_seq"])]
+#[case::invalid_index(r#"{"lie":"invalid-index","table":"orders"}"#, "failed", 100, &["public.orders_"])]
+fn a_lie_about_a_restore_is_named(
+    #[case] lie: &str,
+    #[case] verdict: &str,
+    #[case] code: i32,
+    #[case] reasons: &[&str],
+) {
+    let (scene, ended, record) = lied_to(lie, "");
+    record.expect(verdict, "clean", reasons);
+    ended.expect_code(code);
+    scene.ends_as_it_was();
+}
+
+#[rstest]
+#[case::stuck("restore-stuck", "status creating")]
+#[case::incompatible("incompatible-restore", "`incompatible-restore`")]
+fn a_restore_that_never_comes_is_taken_back(#[case] lie: &str, #[case] status: &str) {
+    let scene = Scene::new();
+    scene.sandbox.tell(&format!(r#"{{"lie":"{lie}"}}"#));
+    let plan = restore_plan("rds-pitr", "give_up = \"8s\"").replace("rto = \"30s\"", "rto = \"3s\"");
+    let (ended, record) = Run::start(&scene.lab, &scene.sandbox, &plan, &[]).finish(LIMIT);
+    record.expect("failed", "clean", &["the restore did not come through", status]);
+    ended.expect_code(100);
+    assert_eq!(record.drill()["measurements"]["rto"]["upper_s"], Value::Null);
     scene.ends_as_it_was();
 }

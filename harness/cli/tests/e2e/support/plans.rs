@@ -21,7 +21,7 @@ max_connections = 60
 master_user = "drill"
 database = "app"
 tags = { "lifeboat:drill" = "allowed", "team" = "shop" }
-sql = ["CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, text text NOT NULL); CREATE INDEX orders_text ON orders (text); INSERT INTO orders (text) SELECT 'order ' || n FROM generate_series(1, 1000) AS n; CREATE TABLE customers (id bigint PRIMARY KEY, name text); INSERT INTO customers SELECT n, 'customer ' || n FROM generate_series(1, 200) AS n;"]
+sql = ["CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, text text NOT NULL); CREATE INDEX orders_text ON orders (text); INSERT INTO orders (text) SELECT 'order ' || n FROM generate_series(1, 1000) AS n; CREATE TABLE customers (id bigint PRIMARY KEY, name text); INSERT INTO customers SELECT n, 'customer ' || n FROM generate_series(1, 200) AS n; CREATE TABLE visits (who text); INSERT INTO visits SELECT 'customer ' || n % 10 FROM generate_series(1, 50) AS n;"]
 "#;
 
 /// One server `plain` without a control plane, with data of its own.
