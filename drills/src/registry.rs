@@ -5,10 +5,12 @@ use lifeboat_engine::Drill;
 use crate::connection_exhaustion::ConnectionExhaustion;
 use crate::dynamodb_indexes::DynamodbIndexes;
 use crate::rds_failover::RdsFailover;
+use crate::rds_pitr::RdsPitr;
+use crate::rds_snapshot_restore::RdsSnapshotRestore;
 
 /// Every drill.
 pub fn catalogue() -> &'static [&'static dyn Drill] {
-    &[&RdsFailover, &ConnectionExhaustion, &DynamodbIndexes]
+    &[&RdsFailover, &ConnectionExhaustion, &DynamodbIndexes, &RdsPitr, &RdsSnapshotRestore]
 }
 
 /// The drill of that name.

@@ -26,6 +26,9 @@ const NOT_IMPLEMENTED: &str = "NotImplemented";
 /// How often a read is tried.
 const READ_ATTEMPTS: u32 = 6;
 
+/// How often a call that changes something is made, each time after the state was read.
+const CHANGE_ATTEMPTS: u32 = 5;
+
 /// Whether a call that failed may have changed something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
@@ -127,6 +130,13 @@ fn causes(error: &dyn std::error::Error) -> String {
     text
 }
 
+async fn pause(length: Duration) {
+    let mut ticks = interval(length);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.tick().await;
+    ticks.tick().await;
+}
+
 /// Whether an endpoint is an `http` or `https` address on this machine.
 pub fn is_loopback(endpoint: &str) -> bool {
     let Ok(uri) = endpoint.parse::<hyper::Uri>() else { return false };
@@ -213,12 +223,48 @@ impl Aws {
             }
             self.count_retry(&error);
             attempt += 1;
-            let mut pause = interval(wait);
-            pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            pause.tick().await;
-            pause.tick().await;
+            pause(wait).await;
             wait *= 2;
         }
+    }
+
+    /// Makes a call that changes something: again after a throttle, and after an answer that does not say whether it was
+    /// done only once `took_effect` has read the state and did not find it done.
+    ///
+    /// # Errors
+    /// The call's last error, or that of a look that could not be made.
+    pub async fn change<C, Called, L, Looked>(&self, mut call: C, mut took_effect: L) -> Result<(), AwsError>
+    where
+        C: FnMut() -> Called,
+        Called: Future<Output = Result<(), AwsError>>,
+        L: FnMut() -> Looked,
+        Looked: Future<Output = Result<bool, AwsError>>,
+    {
+        let mut wait = Duration::from_millis(200);
+        let mut attempt = 1;
+        loop {
+            let Err(error) = call().await else { return Ok(()) };
+            if !error.is_passing() {
+                return Err(error);
+            }
+            if error.effect == Effect::Perhaps && took_effect().await? {
+                self.count_retry(&error);
+                return Ok(());
+            }
+            if attempt == CHANGE_ATTEMPTS {
+                return Err(error);
+            }
+            self.count_retry(&error);
+            attempt += 1;
+            pause(wait).await;
+            wait *= 2;
+        }
+    }
+
+    /// How far apart two looks at a state are that takes its time: AWS counts calls, an endpoint on this machine does not.
+    pub fn pace(&self) -> Duration {
+        let here = self.config.endpoint_url().is_some_and(is_loopback);
+        if here { Duration::from_millis(100) } else { Duration::from_secs(5) }
     }
 
     /// Counts a call that is made again.
@@ -261,5 +307,52 @@ mod tests {
         ] {
             assert!(!is_loopback(endpoint), "{endpoint}");
         }
+    }
+
+    fn answer(code: &str, effect: Effect) -> Result<(), AwsError> {
+        Err(AwsError { call: "X", code: code.into(), message: String::new(), effect })
+    }
+
+    /// Makes a call that answers one after the other, and looks that find the state so; how often each was done.
+    async fn changed(
+        answers: Vec<Result<(), AwsError>>,
+        took_effect: bool,
+    ) -> (Result<(), AwsError>, usize, usize) {
+        let aws = Aws { config: SdkConfig::builder().build(), retries: Arc::default() };
+        let (all, looks) = (answers.len(), std::sync::atomic::AtomicUsize::new(0));
+        let left = Mutex::new(answers.into_iter());
+        let ended = aws
+            .change(
+                || std::future::ready(left.lock().unwrap().next().unwrap()),
+                || {
+                    looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    std::future::ready(Ok(took_effect))
+                },
+            )
+            .await;
+        let left = left.lock().unwrap().len();
+        (ended, all - left, looks.into_inner())
+    }
+
+    #[tokio::test]
+    async fn a_change_is_made_again_only_after_a_look() {
+        let lost = || answer("no-answer", Effect::Perhaps);
+        let (ended, calls, looks) = changed(vec![lost(), Ok(())], true).await;
+        assert!(
+            ended.is_ok() && calls == 1 && looks == 1,
+            "its effect was there: {calls} calls, {looks} looks"
+        );
+        let (ended, calls, looks) = changed(vec![lost(), Ok(())], false).await;
+        assert!(
+            ended.is_ok() && calls == 2 && looks == 1,
+            "its effect was not there: {calls} calls, {looks} looks"
+        );
+        let (ended, calls, looks) = changed(vec![answer("Throttling", Effect::None), Ok(())], true).await;
+        assert!(
+            ended.is_ok() && calls == 2 && looks == 0,
+            "a throttle has no effect: {calls} calls, {looks} looks"
+        );
+        let (ended, calls, looks) = changed(vec![answer("InvalidX", Effect::None), Ok(())], true).await;
+        assert!(ended.is_err() && calls == 1 && looks == 0, "a refusal holds: {calls} calls, {looks} looks");
     }
 }

@@ -7,8 +7,8 @@ use rstest::rstest;
 use serde_json::Value;
 
 use crate::support::{
-    Ended, External, Held, Lab, ORDERS_SEED, PLAIN_SEED, Process, Record, Run, Signal, eventually,
-    exhaustion_plan, failover_plan, rows, snapshot,
+    BACKED_UP_SEED, Ended, External, Held, Lab, ORDERS_SEED, PLAIN_SEED, Process, Record, Run, Signal,
+    eventually, exhaustion_plan, failover_plan, restore_plan, rows, snapshot,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -37,6 +37,10 @@ impl Scene {
         let plan = exhaustion_plan("hold = '500ms'\nstable_for = '500ms'");
         let address = self.sandbox.plain_address();
         Run::start(&self.lab, &self.sandbox, &plan, &["--confirm", &address])
+    }
+
+    fn restore(&self, scenario: &str, options: &str) -> Run {
+        Run::start(&self.lab, &self.sandbox, &restore_plan(scenario, options), &[])
     }
 
     fn lifeboat(&self, command: &str) -> Ended {
@@ -128,10 +132,58 @@ fn killed_in_an_exhaustion(
     scene.recover(step);
 }
 
+/// All that a restore to a moment can do.
+const RESTORE_ALL: &str = "promote = true\nwrites_stopped = true\nkeep = true";
+
+#[rstest]
+fn killed_in_a_restore_to_a_moment(
+    #[values(
+        "identify-target",
+        "check-database",
+        "create-canaries",
+        "choose-moment",
+        "destroy-canaries",
+        "await-restorable",
+        "request-restore",
+        "await-copy",
+        "connect-copy",
+        "prove-moment",
+        "validate-data",
+        "compare-settings",
+        "watch-name",
+        "rename-source",
+        "rename-copy",
+        "prove-promotion",
+        "swap-back",
+        "prove-source",
+        "keep-copy"
+    )]
+    step: &str,
+) {
+    let scene = Scene::new(BACKED_UP_SEED);
+    scene.sandbox.tell(r#"{"lie":"slow-answers","ms":50}"#);
+    kill_at(scene.restore("rds-pitr", RESTORE_ALL), step);
+    scene.recover(step);
+}
+
+/// The other steps are those of the restore to a moment.
+#[rstest]
+#[case("snapshot = \"fresh\"", "create-snapshot")]
+#[case("", "choose-snapshot")]
+fn killed_in_a_restore_from_a_snapshot(#[case] options: &str, #[case] step: &str) {
+    let scene = Scene::new(BACKED_UP_SEED);
+    scene.sandbox.tell(r#"{"lie":"slow-answers","ms":50}"#);
+    kill_at(scene.restore("rds-snapshot-restore", options), step);
+    scene.recover(step);
+}
+
 /// A step that is added to a drill has to be added above.
 #[rstest]
 #[case(&failover_plan(""), 10)]
 #[case(&exhaustion_plan(""), 8)]
+#[case(&restore_plan("rds-pitr", RESTORE_ALL), 19)]
+#[case(&restore_plan("rds-snapshot-restore", ""), 11)]
+#[case(&restore_plan("rds-snapshot-restore", "snapshot = \"fresh\""), 11)]
 fn every_step_has_its_case(#[case] plan: &str, #[case] count: usize) {
     let lab = Lab::new();
     let mut command = lab.lifeboat();

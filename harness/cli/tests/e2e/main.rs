@@ -12,6 +12,7 @@ mod lies;
 mod matrix;
 mod plan_mistakes;
 mod refusals;
+mod restores;
 mod runbook;
 mod runtimes;
 mod stand_ins;

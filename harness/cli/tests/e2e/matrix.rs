@@ -10,6 +10,8 @@ use crate::support::{Lab, Process, Record, Run, junit_problems, repository, with
 #[rstest]
 #[case::failover("orders-failover", "rds-failover", "orders")]
 #[case::exhaustion("plain-exhaustion", "connection-exhaustion", "plain")]
+#[case::restore_to_a_moment("orders-pitr", "rds-pitr", "orders")]
+#[case::restore_from_a_snapshot("orders-snapshot", "rds-snapshot-restore", "orders")]
 fn a_healthy_drill_passes(
     #[case] name: &str,
     #[case] scenario: &str,
@@ -44,6 +46,7 @@ fn a_healthy_drill_passes(
     );
     match scenario {
         "rds-failover" => is_a_failover(drill),
+        "rds-pitr" | "rds-snapshot-restore" => is_a_restore(drill),
         _ => is_an_exhaustion(drill),
     }
     assert_eq!(junit_problems(&dir.join("junit.xml")), "");
@@ -124,6 +127,19 @@ fn is_a_failover(drill: &Value) {
     assert_eq!((&zones["before"], &zones["after"]), (&"us-east-1a".into(), &"us-east-1b".into()));
     let servers = of("server behind the endpoint");
     assert_ne!(servers["before"], servers["after"]);
+}
+
+fn is_a_restore(drill: &Value) {
+    let rto = &drill["measurements"]["rto"];
+    assert!(number(rto, "lower_s") <= number(rto, "upper_s") && number(rto, "upper_s") > 0.0, "{rto}");
+    let created = drill["created"].to_string();
+    assert!(created.contains("db-instance: orders-lb-"), "{created}");
+    let undone = drill["undos"].as_array().expect("undos").iter().filter(|undo| undo["outcome"] == "undone");
+    // The copy and the schema; the snapshot as well where there is one.
+    assert!(undone.count() >= 2, "{}", drill["undos"]);
+    let proof = drill["proof"].as_array().expect("proof");
+    let canaries = proof.iter().find(|proof| proof["what"] == "canaries in the copy").expect("canaries");
+    assert_eq!(canaries["before"], canaries["after"]);
 }
 
 fn is_an_exhaustion(drill: &Value) {

@@ -1,19 +1,23 @@
 //! PostgreSQL servers, as clients see them.
 
+mod canary_table;
 mod connections;
 mod guards;
 mod ledger_table;
 mod limits;
+mod own_schema;
 mod probes;
 mod server;
 pub mod validate;
 mod witness;
 
+pub use canary_table::{Canaries, CanaryTable, next_transaction, server_clock};
 pub use connections::Connections;
 pub use guards::{LedgerObstacles, ledger_obstacles};
 pub use ledger_table::LedgerTable;
-pub(crate) use ledger_table::drop_schema;
 pub use limits::{ConnectionLimits, LimitScope, SessionCounts, connection_limits, open_sessions};
+pub(crate) use own_schema::drop_schema;
+pub use own_schema::{OWN_SCHEMAS, OwnSchema};
 pub use probes::{connect_probe, pinned_probe, read_probe, write_probe};
 pub use server::{PgError, Server, Session};
 pub use witness::{ServerWitness, server_witness};

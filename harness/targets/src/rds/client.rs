@@ -26,6 +26,10 @@ impl Rds {
         &self.aws
     }
 
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// DescribeDBInstances for one instance, once.
     ///
     /// # Errors

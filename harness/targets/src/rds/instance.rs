@@ -1,9 +1,17 @@
 //! What the control plane says about a DB instance, and its events.
 
+use aws_sdk_rds::primitives::DateTime;
 use aws_sdk_rds::types::{DbInstance, Event};
 use lifeboat_model::TargetIdentity;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+
+use super::Settings;
+
+/// A moment as AWS gives it.
+pub(super) fn moment(at: &DateTime) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp_nanos(at.as_nanos()).ok()
+}
 
 /// A DB instance as DescribeDBInstances shows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +42,12 @@ pub struct InstanceView {
     pub parameter_groups: Vec<(String, String)>,
     /// TagList.
     pub tags: Vec<(String, String)>,
+    /// LatestRestorableTime; none while automated backups are off.
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    pub restorable_until: Option<OffsetDateTime>,
+    /// What a restore has to be told to carry over.
+    #[serde(default)]
+    pub settings: Settings,
 }
 
 impl InstanceView {
@@ -65,6 +79,8 @@ impl InstanceView {
                 .map(|group| (text(group.db_parameter_group_name()), text(group.parameter_apply_status())))
                 .collect(),
             tags: instance.tag_list().iter().map(|tag| (text(tag.key()), text(tag.value()))).collect(),
+            restorable_until: instance.latest_restorable_time().and_then(moment),
+            settings: Settings::of(instance),
         }
     }
 
@@ -98,8 +114,7 @@ pub struct EventView {
 
 impl EventView {
     pub(super) fn of(event: &Event) -> Option<Self> {
-        let at = event.date()?;
-        let at = OffsetDateTime::from_unix_timestamp_nanos(at.as_nanos()).ok()?;
+        let at = event.date().and_then(moment)?;
         Some(Self { at, message: event.message().unwrap_or_default().to_owned() })
     }
 

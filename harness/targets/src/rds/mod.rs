@@ -3,7 +3,13 @@
 mod client;
 mod instance;
 mod probe;
+mod restore;
+mod settings;
+mod snapshot;
 
 pub use client::Rds;
 pub use instance::{EventView, InstanceView};
 pub use probe::api_probe;
+pub use restore::{CopyOf, RestoreRequest};
+pub use settings::{SettingDifference, Settings};
+pub use snapshot::SnapshotView;

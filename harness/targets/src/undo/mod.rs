@@ -6,3 +6,4 @@ mod postgres;
 mod rds;
 
 pub use interpreter::WorldInterpreter;
+pub use rds::{RUN_TAG, give_name};

@@ -1,10 +1,190 @@
 //! Undo actions on Amazon RDS.
+//!
+//! Each looks before it acts, at every turn: a call that was not answered, or refused for now, is made again only after
+//! the state was read.
 
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+
+use lifeboat_engine::wait_for;
 use lifeboat_model::{UndoAction, UndoEnd};
 
-use crate::Aws;
+use crate::rds::{InstanceView, Rds};
+use crate::{Aws, AwsError};
+
+/// The tag of what a run made.
+pub const RUN_TAG: &str = "lifeboat:run";
+
+/// After a rename was accepted, so many looks may still find the old name before it is asked for again.
+const LOOKS_FOR_A_NAME: u32 = 12;
+
+/// So many looks must miss an instance before it counts as gone: in a rename it may be listed under neither name.
+const LOOKS_FOR_ABSENCE: u32 = 5;
+
+/// What an undo came to, or why it did not.
+type Ended = Result<(UndoEnd, String), String>;
 
 /// Carries one out.
-pub async fn undo(_aws: &Aws, action: &UndoAction) -> Result<(UndoEnd, String), String> {
-    Err(format!("no drill of this version plans to {}", action.describe()))
+pub async fn undo(aws: &Aws, action: &UndoAction) -> Ended {
+    let rds = Rds::new(aws);
+    match action {
+        UndoAction::DeleteInstance { instance, run, never, patience_s } => {
+            delete_instance(&rds, instance, run, never, Duration::from_secs(*patience_s)).await
+        }
+        UndoAction::RestoreName { resource_id, name, patience_s } => {
+            give_name(&rds, resource_id, name, Duration::from_secs(*patience_s)).await
+        }
+        UndoAction::DeleteSnapshot { snapshot, run, patience_s } => {
+            delete_snapshot(&rds, snapshot, run, Duration::from_secs(*patience_s)).await
+        }
+        other => Err(format!("to {} is no action on Amazon RDS", other.describe())),
+    }
+}
+
+/// Why a call is made again later, or that it never will be granted.
+fn again(error: AwsError) -> Result<Ended, String> {
+    let for_now = error.is_passing()
+        || ["InvalidDBInstanceState", "InvalidDBSnapshotState", "DBInstanceAlreadyExists"]
+            .iter()
+            .any(|code| error.code.starts_with(code));
+    if for_now { Err(error.to_string()) } else { Ok(Err(error.to_string())) }
+}
+
+async fn patiently<F, Fut>(aws: &Aws, what: String, patience: Duration, look: F) -> Ended
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<Ended, String>>,
+{
+    wait_for(what, aws.pace(), patience, look).await.map_err(|error| error.to_string())?
+}
+
+async fn delete_instance(rds: &Rds, instance: &str, run: &str, never: &str, patience: Duration) -> Ended {
+    let asked = AtomicBool::new(false);
+    let asked = &asked;
+    patiently(rds.aws(), format!("`{instance}` to be gone"), patience, || async move {
+        let found = match rds.find(instance).await {
+            Ok(Some(found)) => found,
+            Ok(None) if asked.load(Relaxed) => {
+                return Ok(Ok((UndoEnd::Undone, format!("DB instance `{instance}` deleted"))));
+            }
+            Ok(None) => {
+                return Ok(Ok((UndoEnd::NotNeeded, format!("DB instance `{instance}` is not there"))));
+            }
+            Err(error) => return again(error),
+        };
+        if found.resource_id == never {
+            return Ok(Err(format!("`{instance}` is the target of the drill itself and was left alone")));
+        }
+        if found.tag(RUN_TAG) != Some(run) {
+            let text =
+                format!("DB instance `{instance}` does not carry the tag of this run and was left alone");
+            return Ok(Ok((UndoEnd::NotNeeded, text)));
+        }
+        if found.status == "deleting" {
+            asked.store(true, Relaxed);
+            return Err("status deleting".into());
+        }
+        if found.settings.deletion_protection {
+            return match rds.unprotect(instance).await {
+                Ok(()) => Err("deletion protection is being taken off".into()),
+                Err(error) => again(error),
+            };
+        }
+        match rds.delete(instance).await {
+            Ok(()) => {
+                asked.store(true, Relaxed);
+                Err("the deletion was asked for".into())
+            }
+            Err(error) => again(error),
+        }
+    })
+    .await
+}
+
+/// Gives an instance a name, known by its DbiResourceId, and waits until it has it and is not about to change. Does
+/// nothing to one that has it.
+///
+/// # Errors
+/// Why it has not, as a sentence.
+pub async fn give_name(rds: &Rds, resource_id: &str, name: &str, patience: Duration) -> Ended {
+    let (asked, missed, since) = (AtomicBool::new(false), AtomicU32::new(0), AtomicU32::new(0));
+    let (asked, missed, since) = (&asked, &missed, &since);
+    patiently(rds.aws(), format!("{resource_id} to be called `{name}`"), patience, || async move {
+        let found = match rds.find_by_resource_id(resource_id).await {
+            Ok(Some(found)) => found,
+            Ok(None) if missed.load(Relaxed) < LOOKS_FOR_ABSENCE => {
+                missed.store(missed.load(Relaxed) + 1, Relaxed);
+                return Err(format!("no DB instance has the resource id {resource_id}"));
+            }
+            Ok(None) => {
+                let text = format!("no DB instance has the resource id {resource_id} any more");
+                return Ok(Ok((UndoEnd::NotNeeded, text)));
+            }
+            Err(error) => return again(error),
+        };
+        missed.store(0, Relaxed);
+        let status = format!("`{}` is {}", found.identifier, found.status);
+        if is_changing(&found) {
+            return Err(status);
+        }
+        if found.identifier == name {
+            return Ok(Ok(match asked.load(Relaxed) {
+                true => (UndoEnd::Undone, format!("DB instance {resource_id} is called `{name}` again")),
+                false => (UndoEnd::NotNeeded, format!("DB instance {resource_id} is called `{name}`")),
+            }));
+        }
+        if asked.load(Relaxed) && since.load(Relaxed) < LOOKS_FOR_A_NAME {
+            since.store(since.load(Relaxed) + 1, Relaxed);
+            return Err(status);
+        }
+        match rds.rename(&found.identifier, name).await {
+            Ok(()) => {
+                asked.store(true, Relaxed);
+                since.store(0, Relaxed);
+                Err(status)
+            }
+            Err(error) => {
+                asked.store(asked.load(Relaxed) || error.effect == crate::Effect::Perhaps, Relaxed);
+                again(error)
+            }
+        }
+    })
+    .await
+}
+
+/// Whether an instance is on its way to another state by itself.
+fn is_changing(instance: &InstanceView) -> bool {
+    ["renaming", "modifying", "rebooting", "starting", "creating", "backing-up", "configuring", "resetting"]
+        .iter()
+        .any(|status| instance.status.starts_with(status))
+}
+
+async fn delete_snapshot(rds: &Rds, snapshot: &str, run: &str, patience: Duration) -> Ended {
+    let asked = AtomicBool::new(false);
+    let asked = &asked;
+    patiently(rds.aws(), format!("snapshot `{snapshot}` to be gone"), patience, || async move {
+        let found = match rds.find_snapshot(snapshot).await {
+            Ok(Some(found)) => found,
+            Ok(None) if asked.load(Relaxed) => {
+                return Ok(Ok((UndoEnd::Undone, format!("DB snapshot `{snapshot}` deleted"))));
+            }
+            Ok(None) => {
+                return Ok(Ok((UndoEnd::NotNeeded, format!("DB snapshot `{snapshot}` is not there"))));
+            }
+            Err(error) => return again(error),
+        };
+        if found.tag(RUN_TAG) != Some(run) {
+            let text =
+                format!("DB snapshot `{snapshot}` does not carry the tag of this run and was left alone");
+            return Ok(Ok((UndoEnd::NotNeeded, text)));
+        }
+        match rds.delete_snapshot(snapshot).await {
+            Ok(()) => {
+                asked.store(true, Relaxed);
+                Err("the deletion was asked for".into())
+            }
+            Err(error) => again(error),
+        }
+    })
+    .await
 }

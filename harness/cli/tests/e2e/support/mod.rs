@@ -18,7 +18,7 @@ pub use command::{Ended, Process, Signal};
 pub use eventually::eventually;
 pub use lab::{Lab, repository, without_docker};
 pub use moto::Moto;
-pub use plans::{ORDERS_SEED, PLAIN_SEED, exhaustion_plan, failover_plan};
+pub use plans::{BACKED_UP_SEED, ORDERS_SEED, PLAIN_SEED, exhaustion_plan, failover_plan, restore_plan};
 pub use python::junit_problems;
 pub use run::{Record, Run};
 pub use sandbox::{External, containers_labelled, containers_of, processes_in, sandbox_folders};

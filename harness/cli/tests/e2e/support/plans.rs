@@ -12,6 +12,18 @@ tags = { "lifeboat:drill" = "allowed" }
 sql = ["CREATE TABLE orders (id bigint PRIMARY KEY, text text); INSERT INTO orders SELECT n, 'order ' || n FROM generate_series(1, 1000) AS n;"]
 "#;
 
+/// One instance `orders` with automated backups and data of its own, released for drills.
+pub const BACKED_UP_SEED: &str = r#"
+[[instances]]
+identifier = "orders"
+backup_retention = 7
+max_connections = 60
+master_user = "drill"
+database = "app"
+tags = { "lifeboat:drill" = "allowed", "team" = "shop" }
+sql = ["CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, text text NOT NULL); CREATE INDEX orders_text ON orders (text); INSERT INTO orders (text) SELECT 'order ' || n FROM generate_series(1, 1000) AS n; CREATE TABLE customers (id bigint PRIMARY KEY, name text); INSERT INTO customers SELECT n, 'customer ' || n FROM generate_series(1, 200) AS n; CREATE TABLE visits (who text); INSERT INTO visits SELECT 'customer ' || n % 10 FROM generate_series(1, 50) AS n;"]
+"#;
+
 /// One server `plain` without a control plane, with data of its own.
 pub const PLAIN_SEED: &str = r#"
 [[servers]]
@@ -68,6 +80,27 @@ name = "exhaustion"
 scenario = "connection-exhaustion"
 target = "plain"
 rto = "5s"
+{options}
+"#
+    )
+}
+
+/// A plan with the drill `restore` of a scenario on the instance `orders`; `options` are further lines of the drill.
+pub fn restore_plan(scenario: &str, options: &str) -> String {
+    format!(
+        r#"{ENVIRONMENT}
+[targets.orders]
+kind = "rds-instance"
+identifier = "orders"
+database = "app"
+user = "drill"
+password = "${{LIFEBOAT_SANDBOX_PASSWORD}}"
+
+[[drills]]
+name = "restore"
+scenario = "{scenario}"
+target = "orders"
+rto = "30s"
 {options}
 "#
     )

@@ -103,8 +103,8 @@ impl Record {
     #[track_caller]
     pub fn expect(&self, verdict: &str, restoration: &str, reasons: &[&str]) -> &Self {
         let drill = self.drill();
-        assert_eq!(drill["verdict"], verdict, "{}", self.said);
-        assert_eq!(drill["restoration"], restoration, "{}", self.said);
+        assert_eq!(drill["verdict"], verdict, "{}\n{}", drill["reason"], self.said);
+        assert_eq!(drill["restoration"], restoration, "{}\n{}", drill["residue"], self.said);
         let reason = drill["reason"].as_str().expect("a reason");
         for part in reasons {
             assert!(reason.contains(part), "`{part}` is not in the reason: {reason}\n{}", self.said);

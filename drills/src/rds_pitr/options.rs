@@ -1,0 +1,48 @@
+//! The options that only this drill has, and what it refuses.
+
+use lifeboat_engine::{OptionsError, Params};
+use serde::Deserialize;
+
+use crate::restore::options::{self, CopyOptions};
+
+/// What the catalogue says about all options, as (key, meaning).
+pub const MEANINGS: [(&str, &str); 11] = {
+    let [a, b, c, d, e, f, g, h] = options::MEANINGS;
+    [
+        a,
+        b,
+        c,
+        d,
+        e,
+        f,
+        g,
+        h,
+        ("keep", "whether the copy stays, without any tag of the drill (default false)"),
+        ("promote", "whether the copy takes the source's name for a while; not in production"),
+        ("writes_stopped", "that nobody writes to the source, which promote needs and checks"),
+    ]
+};
+
+/// The options that only this drill has.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Own {
+    pub keep: bool,
+    pub promote: bool,
+    pub writes_stopped: bool,
+}
+
+pub fn read(params: &Params) -> Result<(Own, CopyOptions), OptionsError> {
+    let (own, common): (Own, _) = options::read(params, &["keep", "promote", "writes_stopped"])?;
+    if own.promote && params.environment.production {
+        let text =
+            "promote = true is refused in production: clients would meet the copy under the source's name";
+        return Err(params.wrong(text));
+    }
+    if own.promote && !own.writes_stopped {
+        let text = "promote = true gives the source's name to a copy of an earlier moment: stop all writers and say so \
+                    with writes_stopped = true";
+        return Err(params.wrong(text));
+    }
+    Ok((own, common))
+}

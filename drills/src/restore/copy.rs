@@ -1,0 +1,169 @@
+//! The copy: asked for once, adopted where the answer was lost, waited for, and asked its first query.
+
+use std::mem::replace;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use lifeboat_engine::{Context, StepError, wait_for};
+use lifeboat_model::RdsInstanceTarget;
+use lifeboat_targets::postgres::{PgError, server_witness};
+use lifeboat_targets::rds::{CopyOf, InstanceView, RestoreRequest};
+use lifeboat_targets::{AwsError, RUN_TAG};
+
+use super::canaries;
+use super::scene::Scene;
+use crate::access::instance_server;
+
+/// Statuses from which a restore does not come back by itself.
+const BROKEN: [&str; 10] = [
+    "incompatible-restore",
+    "incompatible-network",
+    "incompatible-parameters",
+    "incompatible-option-group",
+    "inaccessible-encryption-credentials",
+    "restore-error",
+    "insufficient-capacity",
+    "storage-full",
+    "failed",
+    "deleting",
+];
+
+/// How long an available copy gets to answer its first query: a fresh name takes its time to be known.
+const FIRST_QUERY: Duration = Duration::from_secs(60);
+
+pub async fn request_restore(s: Scene, context: Context) -> Result<(), StepError> {
+    // That the moment never became restorable is for the checks to say.
+    if !s.known().ready {
+        return Ok(());
+    }
+    let (rds, source, name) = (s.rds().await, s.source()?, s.copy_name());
+    let session = canaries::open(&s).await?;
+    canaries::write(&s, &session, canaries::LATE..=canaries::LATE).await?;
+    let (since, snapshot) = {
+        let known = s.known();
+        (known.since.clone(), known.snapshot.clone())
+    };
+    let of = match (snapshot, since) {
+        (Some(snapshot), _) => CopyOf::Snapshot(snapshot),
+        (None, Some(since)) => CopyOf::Moment { source: source.identifier.clone(), at: since.at },
+        (None, None) => return Err(StepError::Failed("what to restore is not known".into())),
+    };
+    let settings = source.settings.for_a_copy(s.options.multi_az);
+    let request = RestoreRequest { of, name: name.clone(), settings, tags: s.tags() };
+    context.observe("asked-settings", &request.settings);
+    context.mark("restore-requested");
+    let asked = rds.aws().change(|| rds.restore(&request), || shows(&s, &rds, &name)).await;
+    match asked {
+        Ok(()) => {}
+        // A call that was made again after a lost answer finds what the first one made.
+        Err(error) if error.code.starts_with("DBInstanceAlreadyExists") && is_ours(&s, &rds, &name).await => {
+            rds.aws().count_retry(&error);
+        }
+        Err(error) => return Err(error.ends_step(format!("the restore into `{name}` was not accepted"))),
+    }
+    context.mark("restore-accepted");
+    // At once: whoever copies the source from now on has it.
+    canaries::write(&s, &session, canaries::LATER..=canaries::LATER)
+        .await
+        .map_err(StepError::indeterminate)?;
+    context.created("db-instance", &name).await?;
+    session.close().await;
+    Ok(())
+}
+
+async fn is_ours(s: &Scene, rds: &lifeboat_targets::rds::Rds, name: &str) -> bool {
+    let found = rds.find(name).await.ok().flatten();
+    found.is_some_and(|found| found.tag(RUN_TAG) == Some(&s.params.run_id))
+}
+
+/// Whether the copy shows within the time in which it has to, after a call without an answer.
+async fn shows(s: &Scene, rds: &lifeboat_targets::rds::Rds, name: &str) -> Result<bool, AwsError> {
+    let shown = wait_for("the copy to show", s.every(), s.params.probe.notice, || async {
+        if is_ours(s, rds, name).await { Ok(()) } else { Err("nothing of that name and run") }
+    });
+    Ok(shown.await.is_ok())
+}
+
+/// What a look at the copy found while it is not available.
+enum Look {
+    Available(Box<InstanceView>),
+    Broken(String),
+}
+
+/// Waits until the copy is available. Ends as done in every case: what came of it is for the checks to say.
+pub async fn await_copy(s: Scene, context: Context) -> Result<(), StepError> {
+    if !s.known().ready {
+        return Ok(());
+    }
+    let (rds, source, name) = (s.rds().await, s.source()?, s.copy_name());
+    let shown = Mutex::new(String::new());
+    let seen = wait_for(format!("`{name}` to be available"), s.every(), s.give_up(), || async {
+        let found = rds.find(&name).await.map_err(|error| error.to_string())?;
+        let found = found.ok_or_else(|| "no such instance".to_owned())?;
+        // Hours of looks are not for the journal, each change is.
+        if replace(&mut *shown.lock().unwrap_or_else(PoisonError::into_inner), found.status.clone())
+            != found.status
+        {
+            context.observe("copy", &found);
+        }
+        match found.status.as_str() {
+            "available" if found.endpoint.is_some() || s.options.copy_host.is_some() => {
+                Ok(Look::Available(Box::new(found)))
+            }
+            status if BROKEN.contains(&status) => Ok(Look::Broken(status.to_owned())),
+            status => Err(format!("status {status}")),
+        }
+    })
+    .await;
+    match seen {
+        Ok(Look::Available(copy)) => {
+            context.mark("copy-available");
+            context.observe("restore", "available");
+            // What shows the source's own id is no copy, and nothing may be done to it.
+            if copy.resource_id != source.resource_id {
+                s.known().copy = Some(*copy);
+            }
+        }
+        Ok(Look::Broken(status)) => {
+            let text = format!("its status is `{status}`, from which it does not come back by itself");
+            context.observe("restore", text);
+        }
+        Err(error) => context.observe("restore", error.to_string()),
+    }
+    context.mark("observed-until");
+    Ok(())
+}
+
+/// Connects to the copy and asks it who it is. Ends as done in every case.
+pub async fn connect_copy(s: Scene, context: Context) -> Result<(), StepError> {
+    let Some(copy) = s.copy() else { return Ok(()) };
+    let way = RdsInstanceTarget {
+        identifier: copy.identifier.clone(),
+        host: s.options.copy_host.clone(),
+        port: s.options.copy_port.clone(),
+        ..s.target.clone()
+    };
+    let server = instance_server(&s.params, &way, &copy)?;
+    let asked = wait_for(
+        format!("an answer of the copy at {}", server.address()),
+        Duration::from_millis(50),
+        FIRST_QUERY.min(s.give_up()),
+        || async {
+            let session = server.connect(&s.session("copy"), Duration::from_secs(5)).await?;
+            let witness = server_witness(&session).await?;
+            session.close().await;
+            Ok::<_, PgError>(witness)
+        },
+    )
+    .await;
+    match asked {
+        Ok(witness) => {
+            context.mark("first-query");
+            context.observe("copy-server", witness);
+            s.known().copy_server = Some(server);
+        }
+        Err(error) => context.observe("copy-server-error", error.to_string()),
+    }
+    context.mark("observed-until");
+    Ok(())
+}

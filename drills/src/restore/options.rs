@@ -1,0 +1,76 @@
+//! The options that every restore of an instance has.
+
+use std::time::Duration;
+
+use lifeboat_engine::{OptionsError, Params};
+use lifeboat_model::{DurationText, Port, Provider};
+use lifeboat_targets::postgres::validate::{Expectations, QueryExpectation, TableExpectation};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+/// What the catalogue says about them, as (key, meaning).
+pub const MEANINGS: [(&str, &str); 8] = [
+    ("give_up", "how long the copy may take to become available"),
+    ("multi_az", "whether the copy is asked to be Multi-AZ (default false)"),
+    ("copy_host", "where the copy is reached, if not at its endpoint"),
+    ("copy_port", "its port there"),
+    ("tables", "the tables to compare, each { name, as_of or at_least }; without it all of them, exactly"),
+    ("queries", "queries on the copy, each { sql, answer }"),
+    ("show_values", "whether findings may show values and not only keys (default false)"),
+    ("validate_within", "how long the comparison of the data may take"),
+];
+
+/// The options that every restore of an instance has.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CopyOptions {
+    give_up: Option<DurationText>,
+    #[serde(default)]
+    pub multi_az: bool,
+    pub copy_host: Option<String>,
+    pub copy_port: Option<Port>,
+    #[serde(default)]
+    tables: Vec<TableExpectation>,
+    #[serde(default)]
+    queries: Vec<QueryExpectation>,
+    #[serde(default)]
+    show_values: bool,
+    validate_within: Option<DurationText>,
+}
+
+/// Reads the options of a drill: its own, which have these keys, and those of every restore.
+pub fn read<Own: DeserializeOwned>(
+    params: &Params,
+    own: &[&str],
+) -> Result<(Own, CopyOptions), OptionsError> {
+    let all = params.options.clone().into_iter();
+    let (of_drill, common) = all.partition(|(key, _)| own.contains(&key.as_str()));
+    let with = |options| Params { options, ..params.clone() };
+    let common: CopyOptions = with(common).options()?;
+    Ok((with(of_drill).options()?, common))
+}
+
+impl CopyOptions {
+    /// How long each of the control plane's waits may take: an hour is not unheard of on AWS.
+    pub fn give_up(&self, params: &Params) -> Duration {
+        let quick =
+            params.environment.provider == Provider::Sandbox && params.probe.api_interval.as_secs() == 0;
+        let usual = Duration::from_secs(if quick { 30 } else { 2 * 3600 });
+        let past_objective = params.rto.map_or(usual, |rto| (rto * 2).max(usual));
+        self.give_up.map_or(past_objective, |text| text.0)
+    }
+
+    /// How long the comparison of the data may take.
+    pub fn validate_within(&self, params: &Params) -> Duration {
+        self.validate_within.map_or(self.give_up(params), |text| text.0)
+    }
+
+    /// How the data is compared.
+    pub fn expectations(&self) -> Expectations {
+        Expectations {
+            tables: self.tables.clone(),
+            queries: self.queries.clone(),
+            show_values: self.show_values,
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! What the steps of one restore share.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use lifeboat_engine::{Context, Params, StepError};
+use lifeboat_model::{RdsInstanceTarget, UndoAction, short_hash};
+use lifeboat_targets::postgres::validate::Since;
+use lifeboat_targets::postgres::{Canaries, CanaryTable, Server};
+use lifeboat_targets::rds::{InstanceView, Rds};
+use lifeboat_targets::{Aws, RUN_TAG};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::options::CopyOptions;
+use super::writes::WriteState;
+use crate::access;
+
+/// The tag that names the source of a copy.
+const COPY_OF_TAG: &str = "lifeboat:copy-of";
+
+/// The tag that says until when a run may need what it made.
+const EXPIRES_TAG: &str = "lifeboat:expires";
+
+/// So much of the source's name is in the copy's.
+const STEM: usize = 27;
+
+/// What the steps find out for those after them.
+#[derive(Default)]
+pub struct Known {
+    rds: Option<Rds>,
+    pub source: Option<InstanceView>,
+    pub server: Option<Server>,
+    /// The moment that the copy is to be of.
+    pub since: Option<Since>,
+    /// How far the source's writing had come at the moment.
+    pub written: Option<WriteState>,
+    /// The canaries that it is to hold.
+    pub expected: Canaries,
+    /// The snapshot that it is made from.
+    pub snapshot: Option<String>,
+    /// Whether what the copy is made from is there.
+    pub ready: bool,
+    /// The copy, once it is available.
+    pub copy: Option<InstanceView>,
+    /// The copy's server, once it has answered.
+    pub copy_server: Option<Server>,
+    /// Whether its canaries are those of the moment.
+    pub proved: bool,
+    /// Whether its data is the source's.
+    pub verified: bool,
+    /// Whether it takes the source's name.
+    pub promoting: bool,
+}
+
+/// What the steps share. All clones are of the same.
+#[derive(Clone)]
+pub struct Scene {
+    pub params: Params,
+    pub target: RdsInstanceTarget,
+    pub options: CopyOptions,
+    pub canaries: CanaryTable,
+    known: Arc<Mutex<Known>>,
+}
+
+impl Scene {
+    pub fn new(params: &Params, target: &RdsInstanceTarget, options: CopyOptions) -> Self {
+        let canaries = CanaryTable::new(&params.run_id, &params.drill);
+        Self { params: params.clone(), target: target.clone(), options, canaries, known: Arc::default() }
+    }
+
+    /// What the steps found out. Not to be held over a wait.
+    pub fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The control plane, connected at the first use.
+    pub async fn rds(&self) -> Rds {
+        if let Some(rds) = self.known().rds.clone() {
+            return rds;
+        }
+        let rds = Rds::new(&Aws::connect(&self.params.environment).await);
+        self.known().rds.get_or_insert(rds).clone()
+    }
+
+    pub fn source(&self) -> Result<InstanceView, StepError> {
+        self.known().source.clone().ok_or_else(|| unknown("the source"))
+    }
+
+    pub fn server(&self) -> Result<Server, StepError> {
+        self.known().server.clone().ok_or_else(|| unknown("the source's server"))
+    }
+
+    /// Keeps the canaries that the copy is to hold.
+    pub fn expect(&self, context: &Context, held: Canaries) {
+        context.observe("canaries-expected", &held);
+        self.known().expected = held;
+    }
+
+    /// The copy, if it became available.
+    pub fn copy(&self) -> Option<InstanceView> {
+        self.known().copy.clone()
+    }
+
+    /// The copy's server, if it answered.
+    pub fn copy_server(&self) -> Option<Server> {
+        self.known().copy_server.clone()
+    }
+
+    pub fn give_up(&self) -> Duration {
+        self.options.give_up(&self.params)
+    }
+
+    /// The distance of two looks at the control plane.
+    pub fn every(&self) -> Duration {
+        self.params.probe.api_interval
+    }
+
+    /// The application name of a session.
+    pub fn session(&self, role: &str) -> String {
+        access::session_name(&self.params, role)
+    }
+
+    /// The name of something that the run makes beside the source: at most 63 letters, digits and single hyphens.
+    pub fn name_beside(&self, what: &str) -> String {
+        let stem: String = self.target.identifier.to_lowercase().chars().take(STEM).collect();
+        let (stem, run) = (stem.trim_end_matches('-'), &self.params.run_id);
+        format!("{stem}-{what}-{run}-{:08x}", short_hash(&self.params.drill))
+    }
+
+    /// The copy's name.
+    pub fn copy_name(&self) -> String {
+        self.name_beside("lb")
+    }
+
+    /// The tags of what the run makes.
+    pub fn tags(&self) -> BTreeMap<String, String> {
+        let expires = OffsetDateTime::now_utc() + Duration::from_secs(24 * 3600).max(self.give_up() * 4);
+        let expires = expires.replace_nanosecond(0).unwrap_or(expires);
+        BTreeMap::from([
+            (RUN_TAG.into(), self.params.run_id.clone()),
+            (COPY_OF_TAG.into(), self.target.identifier.clone()),
+            (EXPIRES_TAG.into(), expires.format(&Rfc3339).unwrap_or_default()),
+        ])
+    }
+
+    pub fn undo_canaries(&self) -> Result<UndoAction, String> {
+        let server = self.server().map_err(|error| error.to_string())?;
+        Ok(self.canaries.undo(server.reference(), access::session_prefix(&self.params)))
+    }
+
+    pub fn undo_copy(&self) -> Result<UndoAction, String> {
+        let source = self.source().map_err(|error| error.to_string())?;
+        Ok(UndoAction::DeleteInstance {
+            instance: self.copy_name(),
+            run: self.params.run_id.clone(),
+            never: source.resource_id,
+            patience_s: self.patience_s(),
+        })
+    }
+
+    /// How long an undo on the control plane may take, seconds.
+    pub fn patience_s(&self) -> u64 {
+        self.give_up().as_secs().max(60)
+    }
+}
+
+fn unknown(what: &str) -> StepError {
+    StepError::Failed(format!("{what} is not known: an earlier step did not find it"))
+}

@@ -1,0 +1,100 @@
+//! The steps that the restores of instances have in common.
+
+use std::time::Duration;
+
+use lifeboat_engine::{Plan, Step};
+use lifeboat_model::Phase;
+
+use super::scene::Scene;
+use super::{copy, guard, keep, verify};
+use crate::access::act;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+pub fn check_database(s: &Scene) -> Step {
+    let what = "connect; look for what a table of canaries would upset";
+    Step::build("check-database", Phase::Guard, what, MINUTE, act(s, guard::check_database))
+        .no_undo("it only reads")
+}
+
+pub fn create_canaries(s: &Scene) -> Step {
+    let of_undo = s.clone();
+    let what = format!("create schema `{}` with a table of canaries", s.canaries.schema());
+    Step::build("create-canaries", Phase::Steady, what, MINUTE, act(s, guard::create_canaries))
+        .undo("drop the schema, if it carries this run's comment", move || of_undo.undo_canaries())
+}
+
+/// From the restore call to the compared settings.
+pub fn restore_and_verify(plan: Plan, s: &Scene) -> Plan {
+    let (give_up, name) = (s.give_up(), s.copy_name());
+    let of_undo = s.clone();
+    plan.then(
+        Step::build(
+            "request-restore",
+            Phase::Recover,
+            format!("restore into the new DB instance `{name}`, with the source's network and groups"),
+            s.params.probe.notice * 4 + MINUTE,
+            act(s, copy::request_restore),
+        )
+        .undo(
+            format!("delete `{name}`, if it carries this run's tag, and wait until it is gone"),
+            move || of_undo.undo_copy(),
+        ),
+    )
+    .then(
+        Step::build(
+            "await-copy",
+            Phase::Recover,
+            format!("wait until the copy is available, at most {} s", give_up.as_secs_f64()),
+            give_up + MINUTE,
+            act(s, copy::await_copy),
+        )
+        .no_undo("it only waits"),
+    )
+    .then(
+        Step::build(
+            "connect-copy",
+            Phase::Recover,
+            "connect to the copy and ask which server it is",
+            MINUTE * 2,
+            act(s, copy::connect_copy),
+        )
+        .no_undo("it only reads"),
+    )
+    .then(
+        Step::build(
+            "prove-moment",
+            Phase::Verify,
+            "hold the canaries of the copy against those of the moment and of now",
+            MINUTE,
+            act(s, verify::prove_moment),
+        )
+        .no_undo("it only reads"),
+    )
+    .then(
+        Step::build(
+            "validate-data",
+            Phase::Verify,
+            "hold the data of the copy against the source's",
+            s.options.validate_within(&s.params) + MINUTE,
+            act(s, verify::validate_data),
+        )
+        .no_undo("it only reads"),
+    )
+    .then(
+        Step::build(
+            "compare-settings",
+            Phase::Verify,
+            "hold the settings of the copy against those asked for and the source's",
+            MINUTE * 6,
+            act(s, verify::compare_settings),
+        )
+        .no_undo("it only reads"),
+    )
+}
+
+pub fn keep_copy(s: &Scene) -> Step {
+    let what = "drop the canaries in the copy and take every tag of the drill off it";
+    Step::build("keep-copy", Phase::Restore, what, MINUTE * 2, act(s, keep::keep_copy))
+        .no_undo("the copy stays, as the plan says")
+}

@@ -1,0 +1,305 @@
+//! Restores of DB instances: healthy ones pass and leave nothing, each lie of the sandbox gives the verdict that it
+//! deserves and is named, and what must not be done is refused.
+
+use std::time::Duration;
+
+use rstest::rstest;
+use serde_json::Value;
+
+use crate::support::{
+    BACKED_UP_SEED, Ended, External, Lab, Process, Record, Run, restore_plan, rows, snapshot, without_docker,
+};
+
+const LIMIT: Duration = Duration::from_secs(150);
+
+/// A sandbox with one instance, as it was before a run.
+struct Scene {
+    lab: Lab,
+    sandbox: External,
+    before: Value,
+}
+
+impl Scene {
+    fn new() -> Self {
+        Self::on("native", BACKED_UP_SEED)
+    }
+
+    fn on(runtime: &str, seed: &str) -> Self {
+        let lab = Lab::new();
+        let sandbox = External::start_on(&lab, seed, runtime);
+        let before = snapshot(&sandbox).expect("a snapshot");
+        Self { lab, sandbox, before }
+    }
+
+    fn run(&self, scenario: &str, options: &str) -> (Ended, Record) {
+        let run = Run::start(&self.lab, &self.sandbox, &restore_plan(scenario, options), &[]);
+        run.finish(LIMIT)
+    }
+
+    /// The names of the instances that there are.
+    fn instances(&self) -> Vec<String> {
+        let inventory = self.sandbox.inventory();
+        inventory["instances"].as_object().expect("a map").keys().cloned().collect()
+    }
+
+    /// The sandbox and its data are as before, and the sandbox cleans up after itself.
+    fn ends_as_it_was(self) {
+        assert_eq!(snapshot(&self.sandbox).expect("a snapshot"), self.before);
+        self.sandbox.stop(&self.lab);
+    }
+}
+
+fn check<'a>(record: &'a Record, name: &str) -> &'a Value {
+    let checks = record.drill()["checks"].as_array().expect("checks");
+    checks
+        .iter()
+        .find(|check| check["name"] == name)
+        .unwrap_or_else(|| panic!("no check `{name}`: {checks:?}"))
+}
+
+fn figure<'a>(record: &'a Record, name: &str) -> &'a Value {
+    let figures = record.drill()["measurements"]["figures"].as_array().expect("figures");
+    let found = figures.iter().find(|figure| figure["name"] == name);
+    &found.unwrap_or_else(|| panic!("no figure `{name}`: {figures:?}"))["value"]
+}
+
+fn number(value: &Value, key: &str) -> f64 {
+    value[key].as_f64().unwrap_or_else(|| panic!("{key} of {value}"))
+}
+
+#[rstest]
+fn a_restore_to_a_moment_passes(#[values("native", "docker")] runtime: &str) {
+    if runtime == "docker"
+        && let Some(reason) = without_docker()
+    {
+        println!("skipped: {reason}");
+        return;
+    }
+    let scene = Scene::on(runtime, BACKED_UP_SEED);
+    let (ended, record) = scene.run("rds-pitr", "rpo = \"60s\"");
+    record.expect("passed", "clean", &[]);
+    ended.expect_code(0);
+    let measured = &record.drill()["measurements"];
+    let rto = &measured["rto"];
+    assert!(number(rto, "lower_s") <= number(rto, "upper_s") && number(rto, "upper_s") > 0.0, "{rto}");
+    let parts = [
+        "disaster to restorable",
+        "restore call to available",
+        "available to first query",
+        "first query to verified",
+    ];
+    let sum: f64 = parts.iter().map(|part| figure(&record, part).as_f64().expect("seconds")).sum();
+    // Between the parts are the restore's own steps.
+    assert!(sum <= number(rto, "upper_s") && sum > 0.0, "{sum} of {rto}");
+    let rpo = &measured["rpo"];
+    assert!(number(rpo, "lower_s") >= 0.0 && number(rpo, "lower_s") <= number(rpo, "upper_s"), "{rpo}");
+    assert!(figure(&record, "tables compared").as_u64().is_some_and(|count| count == 3));
+    assert!(check(&record, "the copy is of the moment")["message"].to_string().contains("all 4 canaries"));
+    let created = record.drill()["created"].to_string();
+    assert!(created.contains("db-instance: orders-lb-"), "{created}");
+    scene.ends_as_it_was();
+}
+
+#[rstest]
+#[case::fresh("snapshot = \"fresh\"", "not_measured")]
+#[case::latest_automated("", "upper_s")]
+fn a_restore_from_a_snapshot_passes(#[case] options: &str, #[case] rpo: &str) {
+    let scene = Scene::new();
+    let (ended, record) = scene.run("rds-snapshot-restore", options);
+    record.expect("passed", "clean", &[]);
+    ended.expect_code(0);
+    assert!(!record.drill()["measurements"]["rpo"][rpo].is_null(), "{}", record.drill()["measurements"]);
+    assert!(number(&record.drill()["measurements"]["rto"], "upper_s") > 0.0);
+    scene.ends_as_it_was();
+}
+
+#[test]
+fn a_kept_copy_stays_and_is_nobodys_but_its_owners() {
+    let scene = Scene::new();
+    let (ended, record) = scene.run("rds-pitr", "keep = true");
+    record.expect("passed", "clean", &[]);
+    ended.expect_code(0);
+    let kept = figure(&record, "copy kept as").as_str().expect("a name").to_owned();
+    assert_eq!(scene.instances(), ["orders".to_owned(), kept.clone()]);
+    let tags = scene.sandbox.inventory()["instances"][&kept]["tags"].to_string();
+    assert!(!tags.contains("lifeboat:"), "{tags}");
+    let query =
+        "SELECT count(*) FROM orders; SELECT nspname FROM pg_namespace WHERE nspname LIKE 'lifeboat%'";
+    assert_eq!(rows(&scene.sandbox.database(&kept), query).expect("an answer"), ["1000"]);
+    scene.sandbox.stop(&scene.lab);
+}
+
+#[test]
+fn a_promoted_copy_serves_the_name_for_a_while() {
+    let scene = Scene::new();
+    let (ended, record) = scene.run("rds-pitr", "promote = true\nwrites_stopped = true");
+    record.expect("passed", "clean", &[]);
+    ended.expect_code(0);
+    for name in ["the name served the copy", "the source serves again"] {
+        assert_eq!(check(&record, name)["outcome"], "passed");
+    }
+    for name in ["outage of the name at the promotion", "outage of the name on the way back"] {
+        let outage = figure(&record, name).as_str().expect("a span").to_owned();
+        let (lower, upper) = outage.split_once(" … ").expect("two bounds");
+        let [lower, upper]: [f64; 2] = [lower, upper].map(|bound| bound.parse().expect("seconds"));
+        assert!(0.0 < upper && lower <= upper, "{outage}");
+    }
+    scene.ends_as_it_was();
+}
+
+#[test]
+fn a_source_that_is_written_is_not_replaced() {
+    let scene = Scene::new();
+    let plan = restore_plan(
+        "rds-pitr",
+        "promote = true\nwrites_stopped = true\nqueries = []\ntables = [{ name = \"customers\" }]",
+    );
+    let mut run = Run::start(&scene.lab, &scene.sandbox, &plan, &[]);
+    run.await_step("await-copy");
+    rows(&scene.sandbox.database("orders"), "INSERT INTO orders (text) VALUES ('a late one')")
+        .expect("written");
+    let (ended, record) = run.finish(LIMIT);
+    record.expect("failed", "clean", &["writes_stopped is not so"]);
+    ended.expect_code(100);
+    assert_eq!(scene.instances(), ["orders"]);
+    scene.sandbox.stop(&scene.lab);
+}
+
+#[rstest]
+#[case::backups_off(
+    "rds-pitr",
+    "",
+    "backup_retention = 7",
+    "backup_retention = 0",
+    4,
+    "automated backups are off (BackupRetentionPeriod = 0)"
+)]
+#[case::no_automated_snapshot(
+    "rds-snapshot-restore",
+    "",
+    "backup_retention = 7",
+    "backup_retention = 0",
+    4,
+    "does not have an automated snapshot"
+)]
+#[case::not_released(
+    "rds-pitr",
+    "",
+    "\"lifeboat:drill\" = \"allowed\", ",
+    "",
+    101,
+    "`orders` is not released for drills"
+)]
+fn what_must_not_be_restored_is_left_alone(
+    #[case] scenario: &str,
+    #[case] options: &str,
+    #[case] from: &str,
+    #[case] to: &str,
+    #[case] code: i32,
+    #[case] reason: &str,
+) {
+    let scene = Scene::on("native", &BACKED_UP_SEED.replace(from, to));
+    let (ended, record) = scene.run(scenario, options);
+    ended.expect_code(code);
+    assert!(record.drill()["reason"].as_str().is_some_and(|why| why.contains(reason)), "{ended}");
+    let calls = scene.sandbox.calls();
+    assert!(!calls.iter().any(|(action, _)| action.starts_with("Restore")), "{calls:?}");
+    scene.ends_as_it_was();
+}
+
+#[rstest]
+#[case::without_writes_stopped("promote = true", "", "writes_stopped = true")]
+#[case::in_production("promote = true\nwrites_stopped = true", "production = true", "refused in production")]
+#[case::unknown_option("point = 1", "", "point")]
+fn a_plan_that_asks_for_too_much_is_refused(
+    #[case] options: &str,
+    #[case] environment: &str,
+    #[case] words: &str,
+) {
+    let lab = Lab::new();
+    let plan = restore_plan("rds-pitr", options);
+    let plan = plan.replace("name = \"test\"", &format!("name = \"test\"\n{environment}"));
+    let mut command = lab.lifeboat();
+    command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:1").env("LIFEBOAT_SANDBOX_PASSWORD", "none");
+    command.arg("plan").arg(lab.write("plan.toml", &plan));
+    let ended = Process::start(&lab, &mut command).wait(LIMIT);
+    ended.expect_code(2).expect_stderr(&[words]);
+}
+
+/// Runs a restore to a moment against a sandbox that tells a lie from the start.
+fn lied_to(lie: &str, options: &str) -> (Scene, Ended, Record) {
+    let scene = Scene::new();
+    scene.sandbox.tell(lie);
+    let (ended, record) = scene.run("rds-pitr", options);
+    (scene, ended, record)
+}
+
+#[test]
+fn a_restore_whose_answer_is_lost_is_adopted_and_not_made_twice() {
+    let lie = r#"{"lie":"lose-response","action":"RestoreDBInstanceToPointInTime"}"#;
+    let (scene, ended, record) = lied_to(lie, "");
+    record.expect("passed", "clean", &[]);
+    ended.expect_code(0);
+    let retries = &record.drill()["observations"]["control-plane-retries"];
+    assert_eq!(retries["RestoreDBInstanceToPointInTime no-answer"], 1, "{retries}");
+    let calls = scene.sandbox.calls();
+    let restores = calls.iter().filter(|(action, _)| action == "RestoreDBInstanceToPointInTime").count();
+    assert_eq!(restores, 1, "{calls:?}");
+    scene.ends_as_it_was();
+}
+
+#[rstest]
+#[case::throttling("throttling", "Throttling")]
+#[case::http_5xx("http-5xx", "InternalFailure")]
+fn refused_calls_are_made_again(#[case] lie: &str, #[case] code: &str) {
+    let scene = Scene::new();
+    let mut run = Run::start(&scene.lab, &scene.sandbox, &restore_plan("rds-pitr", ""), &[]);
+    run.await_step("await-restorable");
+    scene.sandbox.tell(&format!(r#"{{"lie":"{lie}","count":4}}"#));
+    let (ended, record) = run.finish(LIMIT);
+    record.expect("passed", "clean", &[]);
+    ended.expect_code(0);
+    let retries =
+        record.drill()["observations"]["control-plane-retries"].as_object().expect("retries").clone();
+    let counted: u64 =
+        retries.iter().filter(|(what, _)| what.ends_with(code)).filter_map(|(_, count)| count.as_u64()).sum();
+    assert_eq!(counted, 4, "{retries:?}");
+    scene.ends_as_it_was();
+}
+
+#[rstest]
+#[case::early(r#"{"lie":"restore-early","seconds":4}"#, "failed", 100, &["restored to the wrong time, too early"])]
+#[case::late(r#"{"lie":"restore-late","seconds":2}"#, "failed", 100, &["restored to the wrong time, too late"])]
+#[case::as_now(r#"{"lie":"restore-as-now"}"#, "invalid", 101, &["whatever moment was asked for", "not evidence"])]
+#[case::table_missing(r#"{"lie":"table-missing","table":"customers"}"#, "failed", 100, &["public.customers"])]
+#[case::row_missing(r#"{"lie":"row-missing","table":"customers"}"#, "failed", 100, &["public.customers", "id"])]
+#[case::column_changed(r#"{"lie":"column-changed","table":"orders"}"#, "failed", 100, &["public.orders", "id"])]
+#[case::rows_swapped(r#"{"lie":"rows-swapped","table":"orders"}"#, "failed", 100, &["public.orders", "id"])]
+#[case::duplicate_row(r#"{"lie":"duplicate-row","table":"visits"}"#, "failed", 100, &["public.visits"])]
+#[case::sequence_behind(r#"{"lie":"sequence-behind","table":"orders"}"#, "failed", 100, &["public.orders_id_seq"])]
+#[case::invalid_index(r#"{"lie":"invalid-index","table":"orders"}"#, "failed", 100, &["public.orders_"])]
+fn a_lie_about_a_restore_is_named(
+    #[case] lie: &str,
+    #[case] verdict: &str,
+    #[case] code: i32,
+    #[case] reasons: &[&str],
+) {
+    let (scene, ended, record) = lied_to(lie, "");
+    record.expect(verdict, "clean", reasons);
+    ended.expect_code(code);
+    scene.ends_as_it_was();
+}
+
+#[rstest]
+#[case::stuck("restore-stuck", "status creating")]
+#[case::incompatible("incompatible-restore", "`incompatible-restore`")]
+fn a_restore_that_never_comes_is_taken_back(#[case] lie: &str, #[case] status: &str) {
+    let scene = Scene::new();
+    scene.sandbox.tell(&format!(r#"{{"lie":"{lie}"}}"#));
+    let plan = restore_plan("rds-pitr", "give_up = \"8s\"").replace("rto = \"30s\"", "rto = \"3s\"");
+    let (ended, record) = Run::start(&scene.lab, &scene.sandbox, &plan, &[]).finish(LIMIT);
+    record.expect("failed", "clean", &["the restore did not come through", status]);
+    ended.expect_code(100);
+    assert_eq!(record.drill()["measurements"]["rto"]["upper_s"], Value::Null);
+    scene.ends_as_it_was();
+}

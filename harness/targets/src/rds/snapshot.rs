@@ -1,0 +1,124 @@
+//! DB snapshots.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_rds::types::DbSnapshot;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::Rds;
+use super::instance::moment;
+use super::restore::tags;
+use crate::AwsError;
+
+/// A DB snapshot as DescribeDBSnapshots shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SnapshotView {
+    /// DBSnapshotIdentifier.
+    pub identifier: String,
+    /// DBInstanceIdentifier of its source, as it was called.
+    pub source: String,
+    /// DbiResourceId of its source.
+    pub source_resource_id: String,
+    /// SnapshotType: `automated`, `manual` and others.
+    pub kind: String,
+    /// Status.
+    pub status: String,
+    /// OriginalSnapshotCreateTime where there is one, else SnapshotCreateTime: when the data was taken.
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    pub taken: Option<OffsetDateTime>,
+    /// TagList.
+    pub tags: Vec<(String, String)>,
+}
+
+impl SnapshotView {
+    fn of(snapshot: &DbSnapshot) -> Self {
+        let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
+        let taken = snapshot.original_snapshot_create_time().or(snapshot.snapshot_create_time());
+        Self {
+            identifier: text(snapshot.db_snapshot_identifier()),
+            source: text(snapshot.db_instance_identifier()),
+            source_resource_id: text(snapshot.dbi_resource_id()),
+            kind: text(snapshot.snapshot_type()),
+            status: text(snapshot.status()),
+            taken: taken.and_then(moment),
+            tags: snapshot.tag_list().iter().map(|tag| (text(tag.key()), text(tag.value()))).collect(),
+        }
+    }
+
+    /// The value of a tag.
+    pub fn tag(&self, key: &str) -> Option<&str> {
+        self.tags.iter().find(|(found, _)| found == key).map(|(_, value)| value.as_str())
+    }
+}
+
+impl Rds {
+    /// CreateDBSnapshot, with one attempt.
+    ///
+    /// # Errors
+    /// [`AwsError`].
+    pub async fn create_snapshot(
+        &self,
+        source: &str,
+        name: &str,
+        of_drill: &BTreeMap<String, String>,
+    ) -> Result<(), AwsError> {
+        let call = self.client().create_db_snapshot().db_instance_identifier(source);
+        let sent = call.db_snapshot_identifier(name).set_tags(Some(tags(of_drill))).send().await;
+        sent.map(drop).map_err(|error| AwsError::of("CreateDBSnapshot", &error))
+    }
+
+    /// The snapshot of that name, if there is one.
+    ///
+    /// # Errors
+    /// [`AwsError`].
+    pub async fn find_snapshot(&self, name: &str) -> Result<Option<SnapshotView>, AwsError> {
+        let found = self
+            .aws()
+            .read(|| async {
+                let sent = self.client().describe_db_snapshots().db_snapshot_identifier(name).send().await;
+                sent.map_err(|error| AwsError::of("DescribeDBSnapshots", &error))
+            })
+            .await;
+        match found {
+            Ok(answer) => Ok(answer.db_snapshots().first().map(SnapshotView::of)),
+            Err(error) if error.code.starts_with("DBSnapshotNotFound") => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The newest automated snapshot of an instance that is available.
+    ///
+    /// # Errors
+    /// [`AwsError`].
+    pub async fn latest_automated_snapshot(&self, source: &str) -> Result<Option<SnapshotView>, AwsError> {
+        let mut found = Vec::new();
+        let mut marker = None;
+        loop {
+            let page = self
+                .aws()
+                .read(|| async {
+                    let call = self.client().describe_db_snapshots().db_instance_identifier(source);
+                    let sent = call.snapshot_type("automated").set_marker(marker.clone()).send().await;
+                    sent.map_err(|error| AwsError::of("DescribeDBSnapshots", &error))
+                })
+                .await?;
+            found.extend(page.db_snapshots().iter().map(SnapshotView::of));
+            match page.marker() {
+                Some(next) if !next.is_empty() => marker = Some(next.to_owned()),
+                _ => break,
+            }
+        }
+        found.retain(|snapshot| snapshot.status == "available" && snapshot.kind == "automated");
+        Ok(found.into_iter().max_by_key(|snapshot| snapshot.taken))
+    }
+
+    /// DeleteDBSnapshot, with one attempt.
+    ///
+    /// # Errors
+    /// [`AwsError`].
+    pub async fn delete_snapshot(&self, name: &str) -> Result<(), AwsError> {
+        let sent = self.client().delete_db_snapshot().db_snapshot_identifier(name).send().await;
+        sent.map(drop).map_err(|error| AwsError::of("DeleteDBSnapshot", &error))
+    }
+}
