@@ -3,12 +3,14 @@
 use lifeboat_engine::Drill;
 
 use crate::connection_exhaustion::ConnectionExhaustion;
+use crate::dynamodb_backup_restore::DynamodbBackupRestore;
 use crate::dynamodb_indexes::DynamodbIndexes;
+use crate::dynamodb_pitr::DynamodbPitr;
 use crate::rds_failover::RdsFailover;
 
 /// Every drill.
 pub fn catalogue() -> &'static [&'static dyn Drill] {
-    &[&RdsFailover, &ConnectionExhaustion, &DynamodbIndexes]
+    &[&RdsFailover, &ConnectionExhaustion, &DynamodbPitr, &DynamodbBackupRestore, &DynamodbIndexes]
 }
 
 /// The drill of that name.

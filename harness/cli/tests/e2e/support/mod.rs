@@ -1,6 +1,7 @@
 //! What the tests share: a folder and a sandbox of their own, the command, what a run wrote, and SQL.
 
 mod command;
+mod dynamodb;
 mod eventually;
 mod http;
 mod lab;
@@ -13,6 +14,7 @@ mod snapshot;
 mod sql;
 
 pub use command::{Ended, Process, Signal};
+pub use dynamodb::{Table, dynamodb, dynamodb_plan, everything};
 pub use eventually::eventually;
 pub use lab::{Lab, repository, without_docker};
 pub use moto::Moto;
