@@ -1,10 +1,14 @@
 //! The catalogue: one file for each drill, and the registry that lists them.
 
 mod access;
+mod calls;
 #[cfg(test)]
 mod check_tests;
 mod connection_exhaustion;
+mod dynamodb_backup_restore;
 mod dynamodb_indexes;
+mod dynamodb_pitr;
+mod dynamodb_restore;
 mod rds_failover;
 mod rds_pitr;
 mod rds_snapshot_restore;

@@ -9,6 +9,7 @@ use lifeboat_targets::{AwsError, Effect};
 use time::OffsetDateTime;
 
 use super::state::Shared;
+use crate::calls::settle;
 use crate::streams;
 
 /// How often the fault call is made before the drill gives up.
@@ -50,15 +51,6 @@ pub async fn force_failover(s: Shared, context: Context) -> Result<(), StepError
         }
     }
     Err(StepError::Indeterminate("the failover was not answered".into()))
-}
-
-/// A pause between two calls, as AWS asks for after a throttle.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a throttled caller has to wait, there is no condition to wait for"
-)]
-async fn settle(pause: Duration) {
-    tokio::time::sleep(pause).await;
 }
 
 /// The last hour's events. The control plane's clock is not this machine's, so what is new is told by holding one list

@@ -3,6 +3,10 @@
 //! One program for all subjects, so that they are linked once. Each test has its own folder, ports and servers.
 
 mod crash;
+mod dynamodb;
+mod dynamodb_crash;
+mod dynamodb_lies;
+mod dynamodb_refusals;
 mod embedded;
 mod exhaustion_rate;
 mod failovers;

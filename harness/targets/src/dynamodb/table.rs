@@ -54,7 +54,7 @@ pub struct RestoreView {
 pub struct TableView {
     /// TableName.
     pub name: String,
-    /// TableId: another table of the same name has another.
+    /// TableId, or where there is none the time of its making: another table of the same name has another.
     pub id: String,
     /// TableArn.
     pub arn: String,
@@ -91,12 +91,15 @@ impl TableView {
         let mut indexes: Vec<IndexView> = global.chain(local).collect();
         indexes.sort_by(|a, b| a.name.cmp(&b.name));
         let stream = table.stream_specification().filter(|stream| stream.stream_enabled());
+        let created_at = table.creation_date_time().and_then(of_sdk);
+        // A stand-in may give no id: then the time of its making tells a table from another of its name.
+        let made = || created_at.map(|at| format!("made at {at}")).unwrap_or_default();
         Self {
             name: text(table.table_name()),
-            id: text(table.table_id()),
+            id: table.table_id().filter(|id| !id.is_empty()).map_or_else(made, str::to_owned),
             arn: text(table.table_arn()),
             status: text(table.table_status().map(|status| status.as_str())),
-            created_at: table.creation_date_time().and_then(of_sdk),
+            created_at,
             key: key_of(table.key_schema()),
             attributes: table
                 .attribute_definitions()

@@ -6,11 +6,16 @@ use std::time::Duration;
 
 /// Status and body of the answer.
 pub fn request(endpoint: &str, method: &str, path: &str, body: &str) -> (u16, String) {
+    request_with(endpoint, method, path, "Content-Type: application/json", body)
+}
+
+/// The same with headers of its own.
+pub fn request_with(endpoint: &str, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
     let address = endpoint.strip_prefix("http://").expect("http");
     let mut stream = TcpStream::connect(address).expect("connected");
     stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a limit");
     let text = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n\
          Content-Length: {}\r\n\r\n{body}",
         body.len()
     );

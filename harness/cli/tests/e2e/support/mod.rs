@@ -2,6 +2,7 @@
 
 mod aws;
 mod command;
+mod dynamodb;
 mod eventually;
 mod http;
 mod lab;
@@ -15,6 +16,7 @@ mod sql;
 
 pub use aws::Aws;
 pub use command::{Ended, Process, Signal};
+pub use dynamodb::{Table, dynamodb, dynamodb_plan, everything};
 pub use eventually::eventually;
 pub use lab::{Lab, repository, without_docker};
 pub use moto::Moto;

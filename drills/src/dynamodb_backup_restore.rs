@@ -1,0 +1,41 @@
+//! The drill `dynamodb-backup-restore`: a table backed up on demand and restored from that, proved as a restore to a
+//! moment is. Its recovery point is not measured: the backup is the drill's own.
+
+use lifeboat_engine::{About, Check, Drill, OptionsError, Params, Plan};
+use lifeboat_model::{DrillFacts, Measurements};
+
+use crate::dynamodb_restore::state::Way;
+use crate::dynamodb_restore::{checks, measure, options, plan};
+
+/// The drill.
+pub struct DynamodbBackupRestore;
+
+impl Drill for DynamodbBackupRestore {
+    fn name(&self) -> &'static str {
+        "dynamodb-backup-restore"
+    }
+
+    fn about(&self) -> About {
+        About {
+            summary: "backs a DynamoDB table up on demand, restores it and proves the copy",
+            targets: &["dynamodb-table"],
+            needs: "a table that is ACTIVE, without a stream; the tag lifeboat:drill = allowed or --confirm; or \
+                    canary_table = true",
+            proves: "that an on-demand backup holds what was written before it and nothing later, and that the other \
+                     items, keys and indexes are the source's; how long the restore takes (RTO)",
+            options: options::MEANINGS,
+        }
+    }
+
+    fn plan(&self, params: &Params) -> Result<Plan, OptionsError> {
+        plan(self.name(), params, Way::Backup)
+    }
+
+    fn measure(&self, facts: &DrillFacts) -> Measurements {
+        measure::backup(facts)
+    }
+
+    fn checks(&self) -> Vec<Check> {
+        checks::checks()
+    }
+}
