@@ -52,6 +52,7 @@ pub async fn dynamo(endpoint: &str) -> Dynamo {
         endpoint: Some(endpoint.to_owned()),
         production: false,
         seed: None,
+        localstack: None,
     };
     Dynamo::new(&Aws::connect(&environment).await)
 }
