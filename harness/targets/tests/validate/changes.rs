@@ -158,7 +158,8 @@ async fn a_changed_value_of_every_type_is_noticed_and_found() {
             let found = compare().await.unwrap_or_else(|| panic!("{type_name}: {change}"));
             assert_eq!(found.rows, seven, "{type_name}: {change}");
         }
-        println!("| {type_name} | `{before}` → `{after}` | noticed | noticed | noticed |");
+        let change = format!("`{before}` → `{after}`").replace('|', "\\|");
+        println!("| {type_name} | {change} | noticed | noticed | noticed |");
     }
     pair.stop().await;
 }

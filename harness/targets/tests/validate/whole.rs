@@ -342,3 +342,43 @@ async fn what_cannot_be_read_is_named_and_never_passed() {
     drop(holder);
     pair.stop().await;
 }
+
+#[tokio::test]
+async fn sessions_that_are_lost_are_a_finding() {
+    let pair = Pair::start().await;
+    seeded(&pair).await;
+    let mut holder = connect(&pair.copy).await;
+    let lock = holder.client_mut().transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE public.child, public.heap IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    // Once both of the copy's sessions wait for a lock, all sessions of the validation end on both sides.
+    let ending = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(10));
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'validation' \
+                       AND wait_event_type = 'Lock'";
+        while pair.left.client().query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) < 2 {
+            ticks.tick().await;
+        }
+        pair.left(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'validation'",
+        )
+        .await;
+    };
+    let (found, ()) = tokio::join!(pair.validate("{}"), ending);
+    let untold = lines(&found, DataOutcome::CannotTell).join("\n");
+    for line in ["table public.child could not be compared", "table public.heap could not be compared"] {
+        assert!(untold.contains(line), "{line}: {:#?}", found.findings);
+    }
+    // Every table is in a finding, whether it was reached or not.
+    for table in ["public.orders", "public.nothing", "public.sums", "public.log_2"] {
+        let subject = format!("table {table}");
+        assert!(
+            found.findings.iter().any(|finding| finding.subject == subject),
+            "{table}: {:#?}",
+            found.findings
+        );
+    }
+    assert_eq!(found.of(DataOutcome::Different).count(), 0, "{:#?}", found.findings);
+    drop(lock);
+    drop(holder);
+    pair.stop().await;
+}
