@@ -306,6 +306,13 @@ async fn a_live_source_is_compared_as_the_plan_says() {
     ] {
         assert!(untold.contains(line), "{line}: {:#?}", found.findings);
     }
+    // Rows without a date are on neither side of the moment.
+    pair.both("CREATE TABLE public.undated (at timestamp); INSERT INTO public.undated VALUES (NULL), ('2026-01-01')").await;
+    let undated = pair.validate(r#"{"tables": [{"name": "undated", "as_of": "at"}]}"#).await;
+    let untold = lines(&undated, DataOutcome::CannotTell).join("\n");
+    assert!(untold.contains("`at` is NULL: 1 rows in the source, 1 in the copy"), "{:#?}", undated.findings);
+    assert!(lines(&undated, DataOutcome::Same).join("\n").contains("public.undated has the same 1 rows"));
+    pair.both("DROP TABLE public.undated").await;
     // A row of before that moment that the copy lacks.
     pair.right("DELETE FROM public.orders WHERE id = 9").await;
     let only = r#"{"tables": [{"name": "orders", "as_of": "created_at"}]}"#;
