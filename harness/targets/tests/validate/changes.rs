@@ -5,7 +5,7 @@ use lifeboat_targets::postgres::validate::{DifferentRow, Filter, table_digest, t
 use crate::support::Pair;
 
 /// A type, a value of it, and another value that a careless digest takes for the same.
-const VALUES: [(&str, &str, &str); 50] = [
+const VALUES: [(&str, &str, &str); 80] = [
     ("boolean", "true", "false"),
     ("smallint", "1", "2"),
     ("integer", "1", "2"),
@@ -54,27 +54,112 @@ const VALUES: [(&str, &str, &str); 50] = [
     ("numrange", "[1.0,2)", "[1.00,2)"),
     ("int4multirange", "{[1,5)}", "{[1,6)}"),
     ("pg_lsn", "0/1", "0/2"),
-    ("integer[]", "{1,2}", "{2,1}"),
-    ("numeric[]", "{1.10}", "{1.1}"),
+    ("int8range", "[1,5)", "[1,6)"),
+    ("daterange", "[2026-01-01,2026-01-05)", "[2026-01-01,2026-01-06)"),
+    ("tsrange", "[2026-01-01,2026-01-05)", "[2026-01-01,2026-01-05]"),
+    ("tstzrange", "[2026-01-01,2026-01-05)", "[2026-01-01,2026-01-05]"),
+    ("int8multirange", "{[1,5)}", "{[1,6)}"),
+    ("nummultirange", "{[1.0,2)}", "{[1.00,2)}"),
+    ("datemultirange", "{[2026-01-01,2026-01-05)}", "{[2026-01-01,2026-01-06)}"),
+    ("tsmultirange", "{[2026-01-01,2026-01-05)}", "{}"),
+    ("tstzmultirange", "{[2026-01-01,2026-01-05)}", "{}"),
+    ("bpchar", "a", "a "),
+    ("int2vector", "1 2", "2 1"),
+    ("oidvector", "1 2", "2 1"),
+    ("oid", "1", "2"),
+    ("xid", "1", "2"),
+    ("xid8", "1", "2"),
+    ("cid", "1", "2"),
+    ("tid", "(0,1)", "(1,0)"),
+    ("refcursor", "a", "b"),
+    ("aclitem", "drill=r/drill", "drill=w/drill"),
+    ("txid_snapshot", "1:2:", "1:3:"),
+    ("pg_snapshot", "1:2:", "1:3:"),
+    ("regproc", "now", "version"),
+    ("regprocedure", "now()", "version()"),
+    ("regoper", "pg_catalog.||/", "pg_catalog.|/"),
+    ("regoperator", "+(int4,int4)", "-(int4,int4)"),
+    ("regclass", "pg_class", "pg_type"),
+    ("regcollation", "\"C\"", "\"POSIX\""),
+    ("regtype", "int4", "int8"),
+    ("regrole", "drill", "rds_superuser"),
+    ("regnamespace", "pg_catalog", "public"),
+    ("regconfig", "simple", "english"),
+    ("regdictionary", "simple", "english_stem"),
+];
+
+/// Types of which no value can be written: their input is refused, they are the server's own.
+const WITHOUT_INPUT: [&str; 7] = [
+    "gtsvector",
+    "pg_brin_bloom_summary",
+    "pg_brin_minmax_multi_summary",
+    "pg_dependencies",
+    "pg_mcv_list",
+    "pg_ndistinct",
+    "pg_node_tree",
 ];
 
 #[tokio::test]
+async fn the_table_of_types_has_every_type_of_the_server() {
+    let pair = Pair::start().await;
+    let rows = pair
+        .left
+        .client()
+        .query(
+            "SELECT t.typname::text, format_type(t.oid, NULL) FROM pg_type t \
+             WHERE t.typnamespace = 'pg_catalog'::regnamespace AND t.typtype IN ('b', 'r', 'm', 'e') \
+               AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = t.oid) ORDER BY 1",
+            &[],
+        )
+        .await
+        .unwrap();
+    let missing: Vec<String> = rows
+        .iter()
+        .map(|row| (row.get::<_, String>(0), row.get::<_, String>(1)))
+        .filter(|(name, written)| {
+            let bare = |tried: &str| {
+                tried.split('(').next() == Some(name) || tried.split('(').next() == Some(written)
+            };
+            !VALUES.iter().any(|(tried, ..)| bare(tried)) && !WITHOUT_INPUT.contains(&name.as_str())
+        })
+        .map(|(name, _)| name)
+        .collect();
+    assert!(rows.len() > 70, "{}", rows.len());
+    assert_eq!(missing, [""; 0]);
+    for name in WITHOUT_INPUT {
+        let refused = pair.left.client().query(&format!("SELECT 'x'::{name}"), &[]).await;
+        assert!(refused.is_err(), "{name} takes input");
+    }
+    pair.stop().await;
+}
+
+/// The table that it prints is in docs/validation.md.
+#[tokio::test]
 async fn a_changed_value_of_every_type_is_noticed_and_found() {
     let pair = Pair::start().await;
+    let seven = [DifferentRow::Changed(vec!["7".into()])];
     for (number, (type_name, before, after)) in VALUES.into_iter().enumerate() {
-        let table = format!("t{number}");
+        let table = format!("public.t{number}");
         pair.both(&format!(
-            "CREATE TABLE public.{table} (id int PRIMARY KEY, value {type_name}); \
-             INSERT INTO public.{table} SELECT n, CASE n WHEN 7 THEN '{before}'::{type_name} END \
-             FROM generate_series(1, 20) n"
+            "CREATE TABLE {table} (id int PRIMARY KEY, value {type_name}, list {type_name}[]); \
+             INSERT INTO {table} SELECT n, v, ARRAY[v, NULL] FROM generate_series(1, 20) n, \
+               LATERAL (SELECT CASE n WHEN 7 THEN '{before}'::{type_name} END AS v) s"
         ))
         .await;
-        assert_eq!(pair.compare(&table).await, None, "{type_name}: the same data");
-        pair.right(&format!("UPDATE public.{table} SET value = '{after}' WHERE id = 7")).await;
-        let found = pair.compare(&table).await.unwrap_or_else(|| panic!("{type_name}: {before} to {after}"));
-        assert_eq!(found.rows, [DifferentRow::Changed(vec!["7".into()])], "{type_name}");
-        pair.right(&format!("UPDATE public.{table} SET value = NULL WHERE id = 7")).await;
-        assert!(pair.compare(&table).await.is_some(), "{type_name}: {before} to NULL");
+        let compare = async || pair.compare(&format!("t{number}")).await;
+        assert_eq!(compare().await, None, "{type_name}: the same data");
+        let changes = [
+            format!("value = '{after}'"),
+            format!("value = '{before}', list = ARRAY['{after}'::{type_name}, NULL]"),
+            format!("value = NULL, list = ARRAY['{before}'::{type_name}, NULL]"),
+        ];
+        for change in changes {
+            pair.right(&format!("UPDATE {table} SET {change} WHERE id = 7")).await;
+            let found = compare().await.unwrap_or_else(|| panic!("{type_name}: {change}"));
+            assert_eq!(found.rows, seven, "{type_name}: {change}");
+        }
+        let change = format!("`{before}` → `{after}`").replace('|', "\\|");
+        println!("| {type_name} | {change} | noticed | noticed | noticed |");
     }
     pair.stop().await;
 }

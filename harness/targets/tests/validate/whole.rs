@@ -306,6 +306,13 @@ async fn a_live_source_is_compared_as_the_plan_says() {
     ] {
         assert!(untold.contains(line), "{line}: {:#?}", found.findings);
     }
+    // Rows without a date are on neither side of the moment.
+    pair.both("CREATE TABLE public.undated (at timestamp); INSERT INTO public.undated VALUES (NULL), ('2026-01-01')").await;
+    let undated = pair.validate(r#"{"tables": [{"name": "undated", "as_of": "at"}]}"#).await;
+    let untold = lines(&undated, DataOutcome::CannotTell).join("\n");
+    assert!(untold.contains("`at` is NULL: 1 rows in the source, 1 in the copy"), "{:#?}", undated.findings);
+    assert!(lines(&undated, DataOutcome::Same).join("\n").contains("public.undated has the same 1 rows"));
+    pair.both("DROP TABLE public.undated").await;
     // A row of before that moment that the copy lacks.
     pair.right("DELETE FROM public.orders WHERE id = 9").await;
     let only = r#"{"tables": [{"name": "orders", "as_of": "created_at"}]}"#;
@@ -336,6 +343,46 @@ async fn what_cannot_be_read_is_named_and_never_passed() {
         "table public.child could not be compared: 55P03 on the copy",
     ] {
         assert!(untold.contains(line), "{line}: {:#?}", found.findings);
+    }
+    assert_eq!(found.of(DataOutcome::Different).count(), 0, "{:#?}", found.findings);
+    drop(lock);
+    drop(holder);
+    pair.stop().await;
+}
+
+#[tokio::test]
+async fn sessions_that_are_lost_are_a_finding() {
+    let pair = Pair::start().await;
+    seeded(&pair).await;
+    let mut holder = connect(&pair.copy).await;
+    let lock = holder.client_mut().transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE public.child, public.heap IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    // Once both of the copy's sessions wait for a lock, all sessions of the validation end on both sides.
+    let ending = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(10));
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'validation' \
+                       AND wait_event_type = 'Lock'";
+        while pair.left.client().query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) < 2 {
+            ticks.tick().await;
+        }
+        pair.left(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'validation'",
+        )
+        .await;
+    };
+    let (found, ()) = tokio::join!(pair.validate("{}"), ending);
+    let untold = lines(&found, DataOutcome::CannotTell).join("\n");
+    for line in ["table public.child could not be compared", "table public.heap could not be compared"] {
+        assert!(untold.contains(line), "{line}: {:#?}", found.findings);
+    }
+    // Every table is in a finding, whether it was reached or not.
+    for table in ["public.orders", "public.nothing", "public.sums", "public.log_2"] {
+        let subject = format!("table {table}");
+        assert!(
+            found.findings.iter().any(|finding| finding.subject == subject),
+            "{table}: {:#?}",
+            found.findings
+        );
     }
     assert_eq!(found.of(DataOutcome::Different).count(), 0, "{:#?}", found.findings);
     drop(lock);

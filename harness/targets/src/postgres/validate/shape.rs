@@ -33,8 +33,8 @@ pub struct TableShape {
 /// Types whose equality is identity go in as they are. `hash_record` equates 1.10 and 1.1, −0 and 0, and padded
 /// characters, and has no hash for some types: those go in as what their send function gives, which is exact and does not
 /// depend on a setting. Arrays, ranges and composites are sent with the object ids of their elements, which a logical
-/// restore changes: those go in as text.
-fn exact(name: &str, type_name: &str, kind: &str, category: &str, send: &str) -> String {
+/// restore changes: those go in as text, and so do types that are sent by another type's function.
+fn exact(name: &str, type_name: &str, has_length: bool, kind: &str, category: &str, send: &str) -> String {
     let quoted = quote(name);
     const IDENTITY: [&str; 12] = [
         "boolean",
@@ -57,6 +57,8 @@ fn exact(name: &str, type_name: &str, kind: &str, category: &str, send: &str) ->
         ("b", "S") if matches!(bare, "text" | "character varying" | "name") => {
             format!("{quoted}::text COLLATE \"C\"")
         }
+        // Of a declared length: the blanks at its end, which equality leaves out, are no data.
+        ("b", "S") if bare == "character" && has_length => format!("{quoted} COLLATE \"C\""),
         ("b", _) if IDENTITY.contains(&bare) => quoted,
         ("b" | "e", _) if send != "-" => format!("{send}({quoted})"),
         _ => format!("{quoted}::text COLLATE \"C\""),
@@ -109,7 +111,9 @@ pub async fn table_shape(
                UNION ALL SELECT b.attnum, t.typbasetype, b.depth + 1 FROM base b \
                JOIN pg_type t ON t.oid = b.type WHERE t.typtype = 'd') \
              SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), format_type(t.oid, NULL), t.typtype::text, \
-                    t.typcategory::text, t.typsend::text, \
+                    t.typcategory::text, \
+                    CASE WHEN (SELECT p.proargtypes[0] FROM pg_proc p WHERE p.oid = t.typsend) = t.oid \
+                      THEN t.typsend::text ELSE '-' END, \
                     coalesce(array_position(k.conkey, a.attnum), 0)::int4 \
              FROM base b JOIN pg_type t ON t.oid = b.type AND t.typtype <> 'd' \
              JOIN pg_namespace n ON n.nspname = $1 JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = $2 \
@@ -138,7 +142,8 @@ pub async fn table_shape(
             if place > 0 {
                 key.push((place, name.clone()));
             }
-            let exact = exact(&name, row.get(2), row.get(3), row.get(4), row.get(5));
+            let has_length = row.get::<_, &str>(1).starts_with("character(");
+            let exact = exact(&name, row.get(2), has_length, row.get(3), row.get(4), row.get(5));
             Column { name, type_name: row.get(1), base: row.get(2), exact }
         })
         .collect();
