@@ -83,8 +83,10 @@ fn parts(facts: &DrillFacts) -> Vec<Figure> {
         (Some(_), None) => Some(Figure::not_measured(name, "its end was not seen")),
         (None, _) => None,
     };
+    // A snapshot that was there needs no wait.
+    let waited = last("restorable").is_some() || facts.observations.contains_key("restorable-error");
     [
-        part("disaster to restorable", last("disaster-done"), last("restorable")),
+        waited.then(|| part("disaster to restorable", last("disaster-done"), last("restorable"))).flatten(),
         part("restore call to available", last("restore-requested"), last("copy-available")),
         part("available to first query", last("copy-available"), last("first-query")),
         part("first query to verified", last("first-query"), last("verified")),

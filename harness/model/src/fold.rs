@@ -78,6 +78,9 @@ pub fn fold(
             take(record, facts, event, interrupted_by.as_deref());
         }
     }
+    // Side by side, the journal has them as they began; the record has the plan's order.
+    let planned = names_in_order(plan);
+    drills.sort_by_key(|(record, _)| planned.iter().position(|name| *name == record.name));
     take_ledger(&mut drills, ledger);
     for (record, facts) in &mut drills {
         finish(record, facts);
@@ -109,6 +112,12 @@ pub fn fold(
         exit_code: 0,
     };
     Ok(Folded { record, facts })
+}
+
+/// The names of a plan's drills as they stand in it.
+fn names_in_order(plan: &PlanDocument) -> Vec<&str> {
+    let drills = plan.plan.get("drills").and_then(toml::Value::as_array);
+    drills.into_iter().flatten().filter_map(|drill| drill.get("name")?.as_str()).collect()
 }
 
 /// The undos that a journal planned and that are still to be done, the last planned first. An act that provably had no
