@@ -169,11 +169,11 @@ async fn little_memory_takes_more_readings_and_finds_the_same() {
 #[tokio::test(flavor = "multi_thread")]
 async fn throttling_and_server_errors_only_take_time() {
     let pair = Pair::of(200).await;
-    pair.tell(r#"{"lie":"throttling","count":12}"#);
+    pair.tell(r#"{"lie":"throttling","count":12,"action":"Scan"}"#);
     let found = pair.compare(&CompareOptions::default()).await;
     assert!(found.is_equal(), "{found:?}");
     assert_eq!((found.throttled, found.items_source), (12, 200));
-    pair.tell(r#"{"lie":"http-5xx","count":3}"#);
+    pair.tell(r#"{"lie":"http-5xx","count":3,"action":"Scan"}"#);
     let found = pair.compare(&CompareOptions::default()).await;
     assert!(found.is_equal(), "{found:?}");
     assert_eq!(found.throttled, 3);
@@ -181,7 +181,7 @@ async fn throttling_and_server_errors_only_take_time() {
     assert_eq!(retries.values().sum::<u64>(), 15, "{retries:?}");
 
     // For as long as it may take, and not for ever.
-    pair.tell(r#"{"lie":"throttling","count":1000000}"#);
+    pair.tell(r#"{"lie":"throttling","count":1000000,"action":"Scan"}"#);
     let options = CompareOptions { limit: Duration::from_millis(500), ..CompareOptions::default() };
     let error = compare_tables(&pair.dynamo, "source", "copy", &options).await.unwrap_err();
     assert_eq!(error.code, "limit");
@@ -206,7 +206,7 @@ async fn a_sample_looks_both_ways_and_says_how_large_it_is() {
     let mut other = item(19);
     other.insert("amount".to_owned(), n(0));
     put_all(&pair.client, "copy", [other]).await;
-    let all = CompareOptions { sample: Some(100_000), ..CompareOptions::default() };
+    let all = CompareOptions { sample: Some(3_000), ..CompareOptions::default() };
     let found = pair.compare(&all).await;
     assert_eq!((found.items_source, found.items_copy, found.differences), (1999, 1999, 3), "{found:?}");
     let expected =

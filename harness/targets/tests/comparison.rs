@@ -5,8 +5,8 @@
 
 mod support;
 
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead as _, BufReader, Lines, Read as _};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::Client;
@@ -43,6 +43,8 @@ async fn serve() {
 
 struct Served {
     process: Child,
+    /// Kept open: it may say more.
+    _output: Lines<BufReader<ChildStdout>>,
     endpoint: String,
 }
 
@@ -57,13 +59,12 @@ impl Served {
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let line = lines.find_map(|line| Some(line.ok()?.split_once("endpoint ")?.1.to_owned()));
-        Self { process, endpoint: line.unwrap() }
+        Self { process, _output: lines, endpoint: line.unwrap() }
     }
 
     fn stop(mut self) {
         drop(self.process.stdin.take());
-        // Its last lines have no reader any more; how it ends says nothing here.
-        self.process.wait().unwrap();
+        assert!(self.process.wait().unwrap().success());
     }
 }
 

@@ -6,7 +6,7 @@ use super::DataFinding;
 use crate::postgres::{PgError, Session};
 
 /// Checks every valid B-tree index, and that it has an entry for each row of its table. The session must not be in a
-/// transaction. `None` where the extension is not installed.
+/// transaction. `None` where the extension is not installed, or is not for this role.
 pub(super) async fn check_indexes(
     session: &Session,
     ignored: &[String],
@@ -16,7 +16,9 @@ pub(super) async fn check_indexes(
         .client()
         .query_opt(
             "SELECT quote_ident(n.nspname) FROM pg_extension x JOIN pg_namespace n ON n.oid = x.extnamespace \
-             WHERE x.extname = 'amcheck'",
+             JOIN pg_proc p ON p.pronamespace = n.oid AND p.proname = 'bt_index_check' AND p.pronargs = 2 \
+             WHERE x.extname = 'amcheck' AND has_schema_privilege(n.oid, 'USAGE') \
+               AND has_function_privilege(p.oid, 'EXECUTE')",
             &[],
         )
         .await?;

@@ -190,7 +190,8 @@ impl Run<'_> {
         match found.await {
             Ok(Some(found)) => validation.findings.extend(found),
             Ok(None) => validation.not_compared.push(
-                "the structure of the indexes was not measured: the extension amcheck is not installed in the copy".into(),
+                "the structure of the indexes was not measured: amcheck is not installed in the copy, or not for this role"
+                    .into(),
             ),
             Err(error) => validation.findings.push(unread("indexes", &error)),
         }
