@@ -13,7 +13,7 @@ pub struct Lab {
 
 impl Lab {
     pub fn new() -> Self {
-        let folder = tempfile::Builder::new().prefix("lifeboat-test-").tempdir().expect("a folder");
+        let folder = tempfile::Builder::new().prefix("lb-test-").tempdir().expect("a folder");
         let lab = Self { folder };
         std::fs::create_dir(lab.temporary()).expect("a folder for temporary files");
         // PostgreSQL runs as another user below it when the tests run as root.
