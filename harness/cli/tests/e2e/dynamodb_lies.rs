@@ -22,7 +22,7 @@ struct Told {
 fn drill(scenario: &str, lie: &str, options: &str) -> Told {
     let lab = Lab::new();
     let sandbox = External::start(&lab, "");
-    sandbox.admin("POST", "dynamodb/lies", lie);
+    sandbox.tell(lie);
     Table::default().make(&sandbox);
     let before = everything(&sandbox);
     let run = Run::start(&lab, &sandbox, &dynamodb_plan(scenario, options), &[]);
@@ -104,7 +104,7 @@ fn a_restore_that_never_ends_fails_and_says_what_is_left(
     told.record.expect("failed", "residue", &reasons);
     let residue = told.record.drill()["residue"].to_string();
     assert!(residue.contains("delete table `lifeboat-"), "{residue}");
-    told.sandbox.admin("DELETE", "dynamodb/lies", "");
+    told.sandbox.admin("DELETE", "lies", "");
     let mut undo = told.lab.lifeboat();
     undo.envs(&told.sandbox.exports).arg("undo").arg(told.lab.path("run"));
     Process::start(&told.lab, &mut undo).wait(LIMIT).expect_code(0);
