@@ -49,7 +49,7 @@ impl Drill for RdsPitr {
             );
             return Err(params.wrong(text));
         };
-        let (own, common) = options::read(params)?;
+        let (own, common) = options::read(params, target)?;
         let s = Scene::new(params, target, common);
         let id = &target.identifier;
         let (minute, give_up) = (Duration::from_secs(60), s.give_up());

@@ -153,6 +153,8 @@ fn same_items(record: &DrillRecord) -> Finding {
     }
     let expiring = record.observed::<TableSettings>("settings-before").and_then(|source| source.time_to_live);
     if let Some(attribute) = expiring
+        && found.complete
+        && found.differences == found.examples.len() as u64
         && found.examples.iter().all(|example| example.difference == ItemDifference::Extra)
     {
         // The copy has no time to live, so it keeps what the source has lost to it.

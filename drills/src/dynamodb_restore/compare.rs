@@ -51,10 +51,12 @@ pub async fn compare_items(s: Shared, context: Context) -> Result<(), StepError>
         ..CompareOptions::default()
     };
     match compare_tables(&dynamo, &s.source()?.name, &copy.name, &options).await {
-        Ok(comparison) => context.observe("comparison", comparison),
+        Ok(comparison) => {
+            context.mark("compared");
+            context.observe("comparison", comparison);
+        }
         Err(error) => context.observe("comparison-error", error.to_string()),
     }
-    context.mark("compared");
     context.observe("control-plane-retries", dynamo.aws().retries());
     Ok(())
 }

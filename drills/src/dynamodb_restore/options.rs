@@ -102,7 +102,12 @@ impl Options {
 
     /// How long undoing waits: a table that is being restored cannot be deleted before it is whole.
     pub fn patience(&self, params: &Params) -> Duration {
-        self.give_up(params).max(Duration::from_secs(10))
+        let usual = Duration::from_secs(match params.environment.provider {
+            Provider::Sandbox => 10,
+            Provider::Localstack => 60,
+            Provider::Aws => 2 * 3600,
+        });
+        self.give_up(params).max(usual)
     }
 }
 

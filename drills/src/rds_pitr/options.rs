@@ -1,6 +1,7 @@
 //! The options that only this drill has, and what it refuses.
 
 use lifeboat_engine::{OptionsError, Params};
+use lifeboat_model::RdsInstanceTarget;
 use serde::Deserialize;
 
 use crate::restore::options::{self, CopyOptions};
@@ -32,11 +33,15 @@ pub struct Own {
     pub writes_stopped: bool,
 }
 
-pub fn read(params: &Params) -> Result<(Own, CopyOptions), OptionsError> {
+pub fn read(params: &Params, target: &RdsInstanceTarget) -> Result<(Own, CopyOptions), OptionsError> {
     let (own, common): (Own, _) = options::read(params, &["keep", "promote", "writes_stopped"])?;
     if own.promote && params.environment.production {
         let text =
             "promote = true is refused in production: clients would meet the copy under the source's name";
+        return Err(params.wrong(text));
+    }
+    if own.promote && (target.host.is_some() || target.port.is_some()) {
+        let text = "promote = true needs the instance's own endpoint, which goes with the name: drop host and port of the target";
         return Err(params.wrong(text));
     }
     if own.promote && !own.writes_stopped {

@@ -115,7 +115,7 @@ pub async fn rename_source(s: Scene, context: Context) -> Result<(), StepError> 
         let aside = rds.find_by_resource_id(&source.resource_id).await;
         let aside = aside.map_err(StepError::indeterminate)?.unwrap_or_else(|| source.clone());
         let server = instance_server(&s.params, &s.target, &aside).map_err(StepError::indeterminate)?;
-        let looked = wait_for("the source under its other name", s.every(), Duration::from_secs(30), || {
+        let looked = wait_for("the source under its other name", s.every(), s.give_up(), || {
             // The rename restarted it: whoever was in is out.
             obstacle(&s, &context, &server, true)
         });

@@ -110,19 +110,27 @@ fn data_is_the_same(record: &DrillRecord) -> Finding {
         text.join("; ")
     };
     let rows: u64 = validation.tables.iter().filter_map(|table| table.rows_copy).sum();
+    let asked = validation.findings.iter().any(|finding| finding.subject.starts_with("query "));
     match validation.outcome() {
         DataOutcome::Different => Finding::new(Judgement::Failed, tell(DataOutcome::Different)),
-        DataOutcome::CannotTell if validation.findings.is_empty() => {
-            Finding::new(Judgement::Inconclusive, "nothing was compared")
-        }
         DataOutcome::CannotTell => Finding::new(Judgement::Inconclusive, tell(DataOutcome::CannotTell)),
-        DataOutcome::Same => Finding::new(
-            Judgement::Passed,
-            format!(
-                "{rows} rows in {} tables, definitions and sequences are the same",
-                validation.tables.len()
-            ),
+        DataOutcome::Same if validation.tables.is_empty() && !asked => Finding::new(
+            Judgement::Inconclusive,
+            "no table was compared and no query asked: see that the target's database is the right one",
         ),
+        DataOutcome::Same => {
+            let apart = match validation.not_compared.len() {
+                0 => String::new(),
+                count => format!(" ({count} things not compared: {})", validation.not_compared.join("; ")),
+            };
+            Finding::new(
+                Judgement::Passed,
+                format!(
+                    "{rows} rows in {} tables, definitions and sequences are the same{apart}",
+                    validation.tables.len()
+                ),
+            )
+        }
     }
 }
 

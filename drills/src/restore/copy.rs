@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use lifeboat_engine::{Context, StepError, wait_for};
 use lifeboat_model::RdsInstanceTarget;
-use lifeboat_targets::postgres::{PgError, server_witness};
+use lifeboat_targets::postgres::{PgError, Server, ServerWitness, server_witness};
 use lifeboat_targets::rds::{CopyOf, InstanceView, RestoreRequest};
-use lifeboat_targets::{AwsError, RUN_TAG};
+use lifeboat_targets::{AwsError, Effect, RUN_TAG};
 
 use super::canaries;
 use super::scene::Scene;
@@ -26,6 +26,16 @@ const BROKEN: [&str; 10] = [
     "storage-full",
     "failed",
     "deleting",
+];
+
+/// The codes of a restore that is refused for good: what it asks for is not there.
+const NOTHING_TO_RESTORE: [&str; 6] = [
+    "PointInTimeRestoreNotEnabled",
+    "InvalidParameterValue",
+    "DBInstanceAutomatedBackupNotFound",
+    "DBSnapshotNotFound",
+    "InvalidDBSnapshotState",
+    "InvalidRestoreFault",
 ];
 
 /// How long an available copy gets to answer its first query: a fresh name takes its time to be known.
@@ -58,6 +68,17 @@ pub async fn request_restore(s: Scene, context: Context) -> Result<(), StepError
         // A call that was made again after a lost answer finds what the first one made.
         Err(error) if error.code.starts_with("DBInstanceAlreadyExists") && is_ours(&s, &rds, &name).await => {
             rds.aws().count_retry(&error);
+        }
+        // What cannot be restored is no defect of the drill: it is what the drill is there to find.
+        Err(error)
+            if error.effect == Effect::None
+                && NOTHING_TO_RESTORE.iter().any(|code| error.code.starts_with(code)) =>
+        {
+            s.known().ready = false;
+            context.observe("restore", format!("it was refused: {error}"));
+            context.mark("observed-until");
+            session.close().await;
+            return Ok(());
         }
         Err(error) => return Err(error.ends_step(format!("the restore into `{name}` was not accepted"))),
     }
@@ -134,6 +155,13 @@ pub async fn await_copy(s: Scene, context: Context) -> Result<(), StepError> {
     Ok(())
 }
 
+async fn ask(s: &Scene, server: &Server) -> Result<ServerWitness, PgError> {
+    let session = server.connect(&s.session("copy"), Duration::from_secs(5)).await?;
+    let witness = server_witness(&session).await?;
+    session.close().await;
+    Ok(witness)
+}
+
 /// Connects to the copy and asks it who it is. Ends as done in every case.
 pub async fn connect_copy(s: Scene, context: Context) -> Result<(), StepError> {
     let Some(copy) = s.copy() else { return Ok(()) };
@@ -149,18 +177,22 @@ pub async fn connect_copy(s: Scene, context: Context) -> Result<(), StepError> {
         Duration::from_millis(50),
         FIRST_QUERY.min(s.give_up()),
         || async {
-            let session = server.connect(&s.session("copy"), Duration::from_secs(5)).await?;
-            let witness = server_witness(&session).await?;
-            session.close().await;
-            Ok::<_, PgError>(witness)
+            match ask(&s, &server).await {
+                Err(error) if error.is_passing() => Err(error),
+                settled => Ok(settled),
+            }
         },
     )
     .await;
     match asked {
-        Ok(witness) => {
+        Ok(Ok(witness)) => {
             context.mark("first-query");
             context.observe("copy-server", witness);
             s.known().copy_server = Some(server);
+        }
+        Ok(Err(refused)) => {
+            let text = format!("{refused}; a copy has the passwords of the moment that it is of");
+            context.observe("copy-server-error", text);
         }
         Err(error) => context.observe("copy-server-error", error.to_string()),
     }

@@ -3,7 +3,7 @@
 use lifeboat_model::{
     DrillFacts, Elapsed, Figure, Measured, Measurements, RecoveryWindow, Rpo, Rto, seconds,
 };
-use lifeboat_targets::postgres::validate::Validation;
+use lifeboat_targets::postgres::validate::{DataOutcome, Validation};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -60,6 +60,13 @@ fn rto(facts: &DrillFacts) -> Measured<Rto> {
             let lower = (seconds(verified.since(done)) - 2.0 * every).max(0.0);
             (lower, Some(seconds(verified.since(begun))))
         }
+        // How long it took is not known of a copy that answered in time and could not be judged.
+        (None, Some(_)) if facts.observations.contains_key("validation-error") => {
+            return Measured::not("the data of the copy was not compared");
+        }
+        (None, Some(_)) if could_not_tell(facts) => {
+            return Measured::not("the comparison of the data could not tell");
+        }
         (None, Some(last)) => (seconds(last.since(done)), None),
         (None, None) => return Measured::not("the drill ended before a copy was looked for"),
     };
@@ -73,6 +80,11 @@ fn rto(facts: &DrillFacts) -> Measured<Rto> {
                      this far apart"
             .into(),
     })
+}
+
+fn could_not_tell(facts: &DrillFacts) -> bool {
+    let validation = facts.observed::<Validation>("validation");
+    validation.is_some_and(|validation| validation.outcome() == DataOutcome::CannotTell)
 }
 
 /// The parts of the recovery time.

@@ -213,10 +213,10 @@ fn endpoint_of_tools(variable: &dyn Fn(&str) -> Option<String>) -> Result<Option
 }
 
 /// The control plane, where there is one; nothing is called.
-pub async fn control_plane(environment: &Environment) -> Option<Aws> {
+pub async fn control_plane(environment: &Environment) -> Result<Aws, String> {
     match environment.endpoint {
-        Some(_) => Some(Aws::connect(environment).await),
-        None => None,
+        Some(_) => Ok(Aws::connect(environment).await),
+        None => Err("the run has no control plane".into()),
     }
 }
 

@@ -64,7 +64,11 @@ pub async fn undo(args: &DirArgs) -> Result<ExitCode, Failure> {
     }
     if !foreign.is_empty() {
         let needs_control_plane = foreign.iter().any(|undo| undo.action.needs_control_plane());
-        let aws = if needs_control_plane { Some(control_plane(environment).await?) } else { None };
+        // One that cannot be had keeps nothing else from being taken back.
+        let aws = match needs_control_plane {
+            true => control_plane(environment).await.map_err(|failure| failure.to_string()),
+            false => Err("nothing of the run needs the control plane".into()),
+        };
         let interpreter = WorldInterpreter::new(passwords(&files, &foreign)?, aws);
         for undo in &foreign {
             errln!("lifeboat: undo: {}", undo.action.describe());

@@ -1,9 +1,12 @@
 //! Runs a drill's steps in order, and takes back what they did.
 
+use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use lifeboat_model::{EventKind, PendingUndo, Phase, StepEnd, UndoAction, UndoEnd};
 use tokio_util::sync::CancellationToken;
@@ -215,11 +218,25 @@ pub async fn unwind(
     interpreter: &dyn Interpreter,
 ) -> Result<(), JournalError> {
     let mut written = Ok(());
+    let mut misnamed = BTreeSet::new();
     for pending in undos {
         let (drill, undo) = (pending.drill.clone(), pending.undo);
         let started = journal.write(EventKind::UndoStarted { drill: drill.clone(), undo }).await;
         let limit = pending.action.limit();
-        let done = tokio::time::timeout(limit, interpreter.undo(&pending.action)).await;
+        let renames = matches!(pending.action, UndoAction::RestoreName { .. });
+        let done = if misnamed.contains(&drill) && !renames {
+            // What goes by name or address would meet another than it was meant for.
+            Ok(Err(
+                "held back until the instance before has its name again; undo the run once more".to_owned()
+            ))
+        } else {
+            let undoing = AssertUnwindSafe(interpreter.undo(&pending.action)).catch_unwind();
+            let settled = tokio::time::timeout(limit, undoing).await;
+            settled.map(|ended| ended.unwrap_or_else(|_| Err("it ended in a defect of the tool".to_owned())))
+        };
+        if renames && !matches!(done, Ok(Ok(_))) {
+            misnamed.insert(drill.clone());
+        }
         let (outcome, message) = match done {
             Ok(Ok((end, how))) => (end, how),
             Ok(Err(why)) => (UndoEnd::Failed, why),

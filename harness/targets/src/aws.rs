@@ -232,7 +232,7 @@ impl Aws {
     /// done only once `took_effect` has read the state and did not find it done.
     ///
     /// # Errors
-    /// The call's last error, or that of a look that could not be made.
+    /// The call's last error; its effect is [`Effect::Perhaps`] if any of the calls may have had one.
     pub async fn change<C, Called, L, Looked>(&self, mut call: C, mut took_effect: L) -> Result<(), AwsError>
     where
         C: FnMut() -> Called,
@@ -241,17 +241,27 @@ impl Aws {
         Looked: Future<Output = Result<bool, AwsError>>,
     {
         let mut wait = Duration::from_millis(200);
-        let mut attempt = 1;
+        let (mut attempt, mut perhaps) = (1, false);
         loop {
-            let Err(error) = call().await else { return Ok(()) };
-            if !error.is_passing() {
-                return Err(error);
+            let Err(mut error) = call().await else { return Ok(()) };
+            let passing = error.is_passing();
+            perhaps |= error.effect == Effect::Perhaps;
+            // A refusal after a call without an answer may be of what that one did.
+            let readable = match perhaps {
+                false => true,
+                true => match took_effect().await {
+                    Ok(true) => {
+                        self.count_retry(&error);
+                        return Ok(());
+                    }
+                    Ok(false) => true,
+                    Err(_) => false,
+                },
+            };
+            if perhaps {
+                error.effect = Effect::Perhaps;
             }
-            if error.effect == Effect::Perhaps && took_effect().await? {
-                self.count_retry(&error);
-                return Ok(());
-            }
-            if attempt == CHANGE_ATTEMPTS {
+            if !passing || !readable || attempt == CHANGE_ATTEMPTS {
                 return Err(error);
             }
             self.count_retry(&error);

@@ -14,18 +14,18 @@ use crate::Aws;
 /// Carries out undo actions on servers and control plane.
 pub struct WorldInterpreter {
     servers: Servers,
-    aws: Option<Aws>,
+    aws: Result<Aws, String>,
 }
 
 impl WorldInterpreter {
-    /// With the passwords of the plan's targets, by the target's name and the role's, and the control plane where there
-    /// is one.
-    pub fn new(passwords: BTreeMap<(String, String), Secret>, aws: Option<Aws>) -> Self {
+    /// With the passwords of the plan's targets, by the target's name and the role's, and the control plane, or why there
+    /// is none.
+    pub fn new(passwords: BTreeMap<(String, String), Secret>, aws: Result<Aws, String>) -> Self {
         Self { servers: Servers::new(passwords), aws }
     }
 
     fn aws(&self) -> Result<&Aws, String> {
-        self.aws.as_ref().ok_or_else(|| "the run has no control plane; its journal is not whole".into())
+        self.aws.as_ref().map_err(Clone::clone)
     }
 }
 

@@ -18,8 +18,9 @@ pub const RUN_TAG: &str = "lifeboat:run";
 /// After a rename was accepted, so many looks may still find the old name before it is asked for again.
 const LOOKS_FOR_A_NAME: u32 = 12;
 
-/// So many looks must miss an instance before it counts as gone: in a rename it may be listed under neither name.
-const LOOKS_FOR_ABSENCE: u32 = 5;
+/// So many looks in a row must find nothing to do before that is believed: a call that was under way when the run ended
+/// may still have its effect.
+const LOOKS_FOR_NOTHING: u32 = 5;
 
 /// What an undo came to, or why it did not.
 type Ended = Result<(UndoEnd, String), String>;
@@ -59,14 +60,15 @@ where
 }
 
 async fn delete_instance(rds: &Rds, instance: &str, run: &str, never: &str, patience: Duration) -> Ended {
-    let asked = AtomicBool::new(false);
-    let asked = &asked;
+    let (asked, missed) = (AtomicBool::new(false), AtomicU32::new(0));
+    let (asked, missed) = (&asked, &missed);
     patiently(rds.aws(), format!("`{instance}` to be gone"), patience, || async move {
         let found = match rds.find(instance).await {
             Ok(Some(found)) => found,
             Ok(None) if asked.load(Relaxed) => {
                 return Ok(Ok((UndoEnd::Undone, format!("DB instance `{instance}` deleted"))));
             }
+            Ok(None) if missed.fetch_add(1, Relaxed) < LOOKS_FOR_NOTHING => return Err("not there".into()),
             Ok(None) => {
                 return Ok(Ok((UndoEnd::NotNeeded, format!("DB instance `{instance}` is not there"))));
             }
@@ -107,24 +109,22 @@ async fn delete_instance(rds: &Rds, instance: &str, run: &str, never: &str, pati
 /// # Errors
 /// Why it has not, as a sentence.
 pub async fn give_name(rds: &Rds, resource_id: &str, name: &str, patience: Duration) -> Ended {
-    let (asked, missed, since) = (AtomicBool::new(false), AtomicU32::new(0), AtomicU32::new(0));
-    let (asked, missed, since) = (&asked, &missed, &since);
+    let (asked, named, since) = (AtomicBool::new(false), AtomicU32::new(0), AtomicU32::new(0));
+    let (asked, named, since) = (&asked, &named, &since);
     patiently(rds.aws(), format!("{resource_id} to be called `{name}`"), patience, || async move {
         let found = match rds.find_by_resource_id(resource_id).await {
             Ok(Some(found)) => found,
-            Ok(None) if missed.load(Relaxed) < LOOKS_FOR_ABSENCE => {
-                missed.store(missed.load(Relaxed) + 1, Relaxed);
-                return Err(format!("no DB instance has the resource id {resource_id}"));
-            }
-            Ok(None) => {
-                let text = format!("no DB instance has the resource id {resource_id} any more");
-                return Ok(Ok((UndoEnd::NotNeeded, text)));
-            }
+            // In a rename it may be listed under neither name.
+            Ok(None) => return Err(format!("no DB instance has the resource id {resource_id}")),
             Err(error) => return again(error),
         };
-        missed.store(0, Relaxed);
         let status = format!("`{}` is {}", found.identifier, found.status);
         if is_changing(&found) {
+            named.store(0, Relaxed);
+            return Err(status);
+        }
+        if found.identifier == name && !asked.load(Relaxed) && named.fetch_add(1, Relaxed) < LOOKS_FOR_NOTHING
+        {
             return Err(status);
         }
         if found.identifier == name {
@@ -160,14 +160,15 @@ fn is_changing(instance: &InstanceView) -> bool {
 }
 
 async fn delete_snapshot(rds: &Rds, snapshot: &str, run: &str, patience: Duration) -> Ended {
-    let asked = AtomicBool::new(false);
-    let asked = &asked;
+    let (asked, missed) = (AtomicBool::new(false), AtomicU32::new(0));
+    let (asked, missed) = (&asked, &missed);
     patiently(rds.aws(), format!("snapshot `{snapshot}` to be gone"), patience, || async move {
         let found = match rds.find_snapshot(snapshot).await {
             Ok(Some(found)) => found,
             Ok(None) if asked.load(Relaxed) => {
                 return Ok(Ok((UndoEnd::Undone, format!("DB snapshot `{snapshot}` deleted"))));
             }
+            Ok(None) if missed.fetch_add(1, Relaxed) < LOOKS_FOR_NOTHING => return Err("not there".into()),
             Ok(None) => {
                 return Ok(Ok((UndoEnd::NotNeeded, format!("DB snapshot `{snapshot}` is not there"))));
             }

@@ -11,6 +11,7 @@ use crate::postgres::{PgError, Session};
 pub(super) async fn ask(
     session: &Session,
     queries: &[QueryExpectation],
+    show_values: bool,
     deadline: Instant,
 ) -> Vec<DataFinding> {
     let mut found = Vec::new();
@@ -22,6 +23,7 @@ pub(super) async fn ask(
             }
             Ok(answer) => {
                 let text = match answer {
+                    Answer::Value(Some(_)) if !show_values => "something else".into(),
                     Answer::Value(Some(value)) => format!("`{}`", short(&value)),
                     Answer::Value(None) => "NULL".into(),
                     Answer::Rows(rows) => format!("{rows} rows"),

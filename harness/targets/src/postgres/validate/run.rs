@@ -205,7 +205,7 @@ impl Run<'_> {
         let found = async {
             let session = plain(self.subject.copy, self.subject.application_name, self.deadline).await?;
             self.copy.join(&session).await?;
-            let found = ask(&session, queries, self.deadline).await;
+            let found = ask(&session, queries, self.subject.expectations.show_values, self.deadline).await;
             end(session).await;
             Ok(found)
         };
