@@ -1,8 +1,10 @@
-//! Healthy runs raise no alarm: fifty of both drills, one after the other, against one sandbox.
+//! Healthy runs raise no alarm: fifty of two drills against one sandbox, thirty of all with a sandbox each.
 
 use std::time::Duration;
 
-use crate::support::{External, Lab, ORDERS_SEED, PLAIN_SEED, Run, exhaustion_plan, failover_plan};
+use crate::support::{
+    External, Lab, ORDERS_SEED, PLAIN_SEED, Run, exhaustion_plan, failover_plan, repository,
+};
 
 const RUNS: usize = 50;
 
@@ -46,4 +48,23 @@ fn fifty_runs_in_a_row() {
             lower.0, upper.0, upper.1
         );
     }
+}
+
+#[test]
+#[ignore = "takes minutes; run it alone with `cargo nextest run -p lifeboat --run-ignored only healthy`"]
+fn thirty_runs_of_the_ready_plan() {
+    let lab = Lab::new();
+    let mut took = Vec::new();
+    for number in 1..=30 {
+        let mut command = lab.lifeboat();
+        command.arg("run").arg(repository().join("drills/plans/sandbox.toml")).args(["--runtime", "native"]);
+        let run = Run::of(&lab, command, &format!("ready-{number}"));
+        let (ended, record) = run.finish(Duration::from_secs(120));
+        ended.expect_code(0);
+        assert_eq!(record.value["verdict"], "passed", "run {number}: {ended}");
+        assert_eq!(record.value["drills"].as_array().map(Vec::len), Some(7));
+        took.push(record.value["duration_s"].as_f64().expect("a duration"));
+    }
+    took.sort_by(f64::total_cmp);
+    println!("30 runs of all drills: median {:.1} s, longest {:.1} s", took[15], took[29]);
 }

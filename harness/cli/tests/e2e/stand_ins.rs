@@ -64,6 +64,41 @@ stable_for = "500ms"
     sandbox.stop(&lab);
 }
 
+/// moto keeps no history: its restore copies the items as they are, whatever moment is asked for.
+#[test]
+fn a_restore_of_a_table_that_moto_copies_is_no_evidence() {
+    let lab = Lab::new();
+    let moto = Moto::start(&lab);
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    for call in [
+        "dynamodb create-table --table-name orders --attribute-definitions AttributeName=id,AttributeType=S \
+         --key-schema AttributeName=id,KeyType=HASH --billing-mode PAY_PER_REQUEST \
+         --tags Key=lifeboat:drill,Value=allowed",
+        "dynamodb update-continuous-backups --table-name orders \
+         --point-in-time-recovery-specification PointInTimeRecoveryEnabled=true",
+        "dynamodb put-item --table-name orders --item {\"id\":{\"S\":\"order-1\"}}",
+    ] {
+        let call = words(call);
+        moto.aws(&call.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    let plan = environment("localstack", &format!("endpoint = \"{}\"", moto.endpoint))
+        + r#"
+[targets.orders]
+kind = "dynamodb-table"
+table = "orders"
+
+[[drills]]
+name = "restore"
+scenario = "dynamodb-pitr"
+target = "orders"
+writes_stopped = true
+give_up = "4s"
+"#;
+    let (code, record) = run(&lab, &plan, []);
+    assert_eq!(code, 101);
+    record.expect("invalid", "clean", &["simulated, not evidence"]);
+}
+
 /// A run that starts LocalStack for itself, from the stand-in's image.
 fn starter(lab: &Lab, image: &str) -> Command {
     let (name, tag) = image.rsplit_once(':').expect("a tag");
