@@ -1,8 +1,11 @@
 //! What a step is given to work with.
 
 use std::fmt::Display;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use lifeboat_model::{Elapsed, EventKind, LedgerLine, ReadBack, TargetIdentity};
+use lifeboat_model::{
+    Elapsed, EventKind, LedgerLine, PendingUndo, ReadBack, TargetIdentity, UndoAction, UndoEnd,
+};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +20,8 @@ pub struct Context {
     pub(crate) ledger: Ledger,
     pub(crate) probes: Probes,
     pub(crate) cancel: CancellationToken,
+    /// What is to be taken back at the end, in the order in which it was done.
+    pub(crate) undos: Arc<Mutex<Vec<PendingUndo>>>,
 }
 
 impl Context {
@@ -69,6 +74,27 @@ impl Context {
     pub async fn identified(&self, identity: TargetIdentity) -> Result<(), StepError> {
         let kind = EventKind::TargetIdentified { drill: self.drill.clone(), identity };
         self.journal.write(kind).await.map_err(StepError::failed)
+    }
+
+    /// Keeps on purpose what these actions would take back: they are journalled as not needed and will not run.
+    ///
+    /// # Errors
+    /// If the journal cannot be written; they run then.
+    pub async fn keep(&self, which: impl Fn(&UndoAction) -> bool, why: &str) -> Result<(), StepError> {
+        let kept: Vec<PendingUndo> = {
+            let mut undos = self.undos.lock().unwrap_or_else(PoisonError::into_inner);
+            undos.extract_if(.., |pending| which(&pending.action)).collect()
+        };
+        for pending in kept {
+            let (drill, undo) = (pending.drill.clone(), pending.undo);
+            let (outcome, message) = (UndoEnd::NotNeeded, Some(why.to_owned()));
+            let written = self.journal.write(EventKind::UndoEnded { drill, undo, outcome, message }).await;
+            if let Err(error) = written {
+                self.undos.lock().unwrap_or_else(PoisonError::into_inner).push(pending);
+                return Err(StepError::indeterminate(error));
+            }
+        }
+        Ok(())
     }
 
     /// Journals something that was created in the world.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -62,11 +62,10 @@ pub async fn run_drill(drill: &dyn Drill, params: &Params, services: &Services) 
         Err(error) => vec![refusal(error.to_string())],
     };
     let context = context(&name, services);
-    let mut undos = Vec::new();
     let (mut through, mut written) = (true, Ok(()));
     for step in steps {
         through = !services.cancel.is_cancelled()
-            && take(step, &context, services, &mut undos).await.unwrap_or_else(|error| {
+            && take(step, &context, services).await.unwrap_or_else(|error| {
                 written = Err(error);
                 false
             });
@@ -76,6 +75,7 @@ pub async fn run_drill(drill: &dyn Drill, params: &Params, services: &Services) 
     }
     context.cancel.cancel();
     context.probes.stop().await;
+    let mut undos = std::mem::take(&mut *context.undos.lock().unwrap_or_else(PoisonError::into_inner));
     undos.reverse();
     let unwound = unwind(&undos, &services.journal, services.interpreter.as_ref()).await;
     let ended = services.journal.write(EventKind::DrillEnded { drill: name, through }).await;
@@ -119,6 +119,7 @@ fn context(drill: &str, services: &Services) -> Context {
         ledger: services.ledger.clone(),
         probes: Probes::new(drill, services.clock, services.ledger.clone()),
         cancel: services.cancel.child_token(),
+        undos: Arc::default(),
     }
 }
 
@@ -134,12 +135,7 @@ fn refusal(why: String) -> Step {
 }
 
 /// Runs one step; whether the drill goes on.
-async fn take(
-    step: Step,
-    context: &Context,
-    services: &Services,
-    undos: &mut Vec<PendingUndo>,
-) -> Result<bool, JournalError> {
+async fn take(step: Step, context: &Context, services: &Services) -> Result<bool, JournalError> {
     let drill = context.drill.clone();
     let id = step.id.to_owned();
     let started = EventKind::StepStarted {
@@ -182,7 +178,7 @@ async fn take(
     };
     // Also when the line below cannot be written: the act may have had its effect.
     if matches!(outcome, StepEnd::Done | StepEnd::Indeterminate) {
-        undos.extend(planned);
+        context.undos.lock().unwrap_or_else(PoisonError::into_inner).extend(planned);
     }
     services.journal.write(EventKind::StepEnded { drill, step: id, outcome, message }).await?;
     Ok(outcome == StepEnd::Done)

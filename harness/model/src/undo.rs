@@ -52,8 +52,7 @@ pub enum UndoAction {
         /// What their application name begins with.
         application_name: String,
     },
-    /// Deletes a DB instance that the run made, known by its tag `lifeboat:run`. Without that tag it is not ours, or was
-    /// kept on purpose, and is left alone.
+    /// Deletes a DB instance that the run made, known by its tag `lifeboat:run`. Without that tag it is left alone.
     DeleteInstance {
         /// Its identifier.
         instance: String,

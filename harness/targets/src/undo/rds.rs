@@ -51,6 +51,14 @@ fn again(error: AwsError) -> Result<Ended, String> {
     if for_now { Err(error.to_string()) } else { Ok(Err(error.to_string())) }
 }
 
+/// A name that holds the run's id without the run's tag: it was made by the run, and may not be told from what somebody
+/// has taken over since.
+fn not_ours(what: &str) -> String {
+    format!(
+        "{what} does not carry the tag {RUN_TAG} of this run any more and was left alone; delete it if nobody keeps it"
+    )
+}
+
 async fn patiently<F, Fut>(aws: &Aws, what: String, patience: Duration, look: F) -> Ended
 where
     F: FnMut() -> Fut,
@@ -78,9 +86,7 @@ async fn delete_instance(rds: &Rds, instance: &str, run: &str, never: &str, pati
             return Ok(Err(format!("`{instance}` is the target of the drill itself and was left alone")));
         }
         if found.tag(RUN_TAG) != Some(run) {
-            let text =
-                format!("DB instance `{instance}` does not carry the tag of this run and was left alone");
-            return Ok(Ok((UndoEnd::NotNeeded, text)));
+            return Ok(Err(not_ours(&format!("DB instance `{instance}`"))));
         }
         if found.status == "deleting" {
             asked.store(true, Relaxed);
@@ -175,9 +181,7 @@ async fn delete_snapshot(rds: &Rds, snapshot: &str, run: &str, patience: Duratio
             Err(error) => return again(error),
         };
         if found.tag(RUN_TAG) != Some(run) {
-            let text =
-                format!("DB snapshot `{snapshot}` does not carry the tag of this run and was left alone");
-            return Ok(Ok((UndoEnd::NotNeeded, text)));
+            return Ok(Err(not_ours(&format!("DB snapshot `{snapshot}`"))));
         }
         match rds.delete_snapshot(snapshot).await {
             Ok(()) => {
