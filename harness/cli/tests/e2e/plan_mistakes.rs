@@ -78,7 +78,11 @@ fn is_refused(lab: &Lab, ended: &Ended, words: &[&str]) {
     "\"aws\"\nendpoint = \"https://rds.eu-west-1.amazonaws.com\"",
     &["\"aws\"", "not released", "loopback"]
 )]
-#[case::localstack_without_endpoint("\"sandbox\"", "\"localstack\"", &["LocalStack", "endpoint ="])]
+#[case::a_token_in_clear(
+    "\"sandbox\"",
+    "\"localstack\"\nlocalstack = { auth_token = \"in-clear\" }",
+    &["[environment.localstack]", "auth_token", "${NAME}"]
+)]
 #[case::sandbox_elsewhere(
     "\"sandbox\"",
     "\"sandbox\"\nendpoint = \"http://10.1.2.3:4566\"",
