@@ -14,7 +14,6 @@ pub fn checks() -> Vec<Check> {
     checks.extend([
         Check { name: "the name served the copy", judge: name_served_the_copy },
         Check { name: "the source serves again", judge: source_serves_again },
-        Check { name: "nobody wrote to the promoted copy", judge: promoted_copy_untouched },
     ]);
     checks
 }
@@ -38,23 +37,6 @@ fn source_serves_again(record: &DrillRecord) -> Finding {
         Some(finding) if finding.judgement == Judgement::Unasked => finding,
         Some(_) => Finding::new(Judgement::Unasked, "it was not promoted"),
         None => served(record, "swapped-back", "source", record.observed("canaries-source")),
-    }
-}
-
-fn promoted_copy_untouched(record: &DrillRecord) -> Finding {
-    if let Some(finding) = not_promoted(record) {
-        return Finding::new(Judgement::Unasked, finding.message);
-    }
-    match (record.observed::<String>("written-while-promoted"), record.observed::<Served>("swapped-back")) {
-        (Some(why), _) => Finding::new(
-            Judgement::Failed,
-            format!(
-                "{why}; the copy `{}` was kept, and has what the source has not",
-                record.observed::<String>("kept").unwrap_or_default()
-            ),
-        ),
-        (None, Some(_)) => Finding::new(Judgement::Passed, "it holds nothing that the source has not"),
-        (None, None) => Finding::new(Judgement::Inconclusive, "the drill ended before"),
     }
 }
 

@@ -11,10 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::{end_sessions, instance_server};
 use crate::restore::guard::CONNECT_LIMIT;
-use crate::restore::keep::keep_copy;
 use crate::restore::scene::Scene;
 use crate::restore::verify::read_canaries;
-use crate::restore::writes::{self, OWN_ON_THE_SOURCE};
+use crate::restore::writes;
 use crate::streams;
 
 /// The name has to answer for so long before an outage of it is over.
@@ -66,7 +65,7 @@ async fn obstacle(
     }
     let Some(since) = s.known().written.clone() else { return Ok(Some("the moment is not known".into())) };
     let session = source.connect(&s.session("writes"), CONNECT_LIMIT).await?;
-    let told = writes::none_by_others(&session, &since, OWN_ON_THE_SOURCE, alone).await;
+    let told = writes::none_by_others(&session, &since, alone).await;
     session.close().await;
     match told? {
         Ok(how) => {
@@ -129,18 +128,10 @@ pub async fn rename_source(s: Scene, context: Context) -> Result<(), StepError> 
 }
 
 pub async fn rename_copy(s: Scene, _: Context) -> Result<(), StepError> {
-    let (Some(copy), Some(server)) = (s.copy(), s.copy_server()) else { return Ok(()) };
-    if !s.known().promoting {
-        return Ok(());
+    match s.copy() {
+        Some(copy) if s.known().promoting => name(&s, &copy, &s.source()?.identifier).await,
+        _ => Ok(()),
     }
-    let cannot = |error: PgError| {
-        StepError::Failed(format!("cannot look at the copy before it gets the name: {error}"))
-    };
-    let session = server.connect(&s.session("writes"), CONNECT_LIMIT).await.map_err(cannot)?;
-    let untouched = writes::state(&session).await.map_err(cannot)?;
-    session.close().await;
-    s.known().untouched = Some(untouched);
-    name(&s, &copy, &s.source()?.identifier).await
 }
 
 /// Asks until the name stands for an instance and shows its canaries, and answers for a while. Ends as done in every
@@ -180,32 +171,7 @@ pub async fn swap_back(s: Scene, context: Context) -> Result<(), StepError> {
     let (Some(copy), source) = (s.copy(), s.source()?) else { return Ok(()) };
     context.mark("swap-back-begun");
     name(&s, &copy, &s.copy_name()).await?;
-    name(&s, &source, &source.identifier).await?;
-    match written_while_promoted(&s).await {
-        Ok(None) => Ok(()),
-        Ok(Some(why)) => {
-            context.observe("written-while-promoted", why);
-            keep_copy(s, context).await
-        }
-        Err(error) => {
-            context
-                .observe("written-while-promoted", format!("whether anybody did could not be seen: {error}"));
-            keep_copy(s, context).await
-        }
-    }
-}
-
-/// What clients of the name wrote to the copy while it had it; none if nothing. The copy holds it, and nothing else does.
-async fn written_while_promoted(s: &Scene) -> Result<Option<String>, String> {
-    let (Some(since), Some(server)) = (s.known().untouched.clone(), s.copy_server()) else { return Ok(None) };
-    let looked = wait_for("the copy under its own name", s.every(), s.give_up(), || async {
-        let session = server.connect(&s.session("writes"), CONNECT_LIMIT).await?;
-        // Its clients were cut off by the rename.
-        let told = writes::none_by_others(&session, &since, 0, true).await;
-        session.close().await;
-        told
-    });
-    Ok(looked.await.map_err(|error| error.to_string())?.err())
+    name(&s, &source, &source.identifier).await
 }
 
 pub async fn prove_source(s: Scene, context: Context) -> Result<(), StepError> {

@@ -36,8 +36,6 @@ pub struct Known {
     pub since: Option<Since>,
     /// How far the source's writing had come at the moment.
     pub written: Option<WriteState>,
-    /// How far the copy's writing had come before it got the source's name.
-    pub untouched: Option<WriteState>,
     /// The canaries that it is to hold.
     pub expected: Canaries,
     /// The snapshot that it is made from.

@@ -10,9 +10,8 @@ use std::time::Duration;
 use lifeboat_engine::wait_for;
 use lifeboat_targets::postgres::{OWN_SCHEMAS, PgError, Session, next_transaction};
 
-/// What the drill itself writes to the source after the moment: canaries, the disaster, and the two canaries around the
-/// restore call.
-pub const OWN_ON_THE_SOURCE: i64 = 5;
+/// Canaries after the moment, the disaster, and the two canaries around the restore call.
+const OWN_TRANSACTIONS: i64 = 5;
 
 /// Sessions hand in their counters within this.
 const HANDED_IN_WITHIN: Duration = Duration::from_secs(11);
@@ -22,8 +21,6 @@ const HANDED_IN_WITHIN: Duration = Duration::from_secs(11);
 pub struct WriteState {
     /// The number that the next transaction takes.
     next_transaction: i64,
-    /// Whether a transaction that had its number was still under way: it may write after the moment under that.
-    under_way: bool,
     /// A digest of the counters and files of all tables but those of drills.
     counters: String,
 }
@@ -36,23 +33,21 @@ pub async fn state(session: &Session) -> Result<WriteState, PgError> {
                  WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't' AND n.nspname <> 'pg_toast' \
                    AND NOT starts_with(n.nspname, $1) \
                    AND c.relname NOT IN ('pg_statistic', 'pg_statistic_ext_data', 'pg_stat_statements')";
-    let (next_transaction, under_way) = next_transaction(session).await?;
+    let next_transaction = next_transaction(session).await?;
     let counters = session.client().query_one(query, &[&OWN_SCHEMAS]).await?.get(0);
-    Ok(WriteState { next_transaction, under_way, counters })
+    Ok(WriteState { next_transaction, counters })
 }
 
-/// Whether nobody but the drill has written since, apart from `own` transactions of the drill: if so how that is known, else what was
-/// seen. `alone`: every session of
+/// Whether nobody but the drill has written since: if so how that is known, else what was seen. `alone`: every session of
 /// others has ended since, and has handed in its counters with that.
 pub async fn none_by_others(
     session: &Session,
     since: &WriteState,
-    own: i64,
     alone: bool,
 ) -> Result<Result<String, String>, PgError> {
     let now = state(session).await?;
-    let foreign = now.next_transaction - since.next_transaction - own;
-    if foreign <= 0 && !since.under_way {
+    let foreign = now.next_transaction - since.next_transaction - OWN_TRANSACTIONS;
+    if foreign <= 0 {
         return Ok(Ok("no transaction but the drill's own has written since the moment".into()));
     }
     let settled =
