@@ -28,7 +28,11 @@ fn server(started: &str, in_recovery: bool) -> Value {
 
 fn validation(outcome: &str) -> Value {
     let finding = json!({"subject": "table public.orders", "outcome": outcome, "message": "row (7) differs"});
-    json!({"findings": [finding], "tables": [], "not_compared": [], "seconds": 0.1})
+    let table = json!({
+        "name": "public.orders", "mode": "exact", "rows_source": 9, "rows_copy": 9, "digest_source": "1",
+        "digest_copy": "1", "seconds": 0.1,
+    });
+    json!({"findings": [finding], "tables": [table], "not_compared": [], "seconds": 0.1})
 }
 
 fn good() -> Value {
@@ -72,6 +76,14 @@ fn a_good_restore_passes(
 ) {
     let (judgement, message) = judged(check, good(), json!({"promote": true}));
     assert_eq!(judgement, Judgement::Passed, "{check}: {message}");
+}
+
+#[test]
+fn a_database_without_tables_proves_nothing() {
+    let mut seen = good();
+    seen["validation"]["tables"] = json!([]);
+    let (judgement, message) = judged(DATA, seen, json!({}));
+    assert_eq!(judgement, Judgement::Inconclusive, "{message}");
 }
 
 #[rstest]

@@ -95,6 +95,11 @@ fn judge_drill(record: &mut DrillRecord, facts: &DrillFacts, drill: Option<&'sta
 }
 
 fn reason(record: &DrillRecord, facts: &DrillFacts) -> String {
+    if let (Some(ended), Some(because)) = (facts.ended, &facts.ended_because)
+        && ended == record.verdict
+    {
+        return because.clone();
+    }
     let wanted = match record.verdict {
         Verdict::Failed => Judgement::Failed,
         Verdict::Invalid => Judgement::Invalid,

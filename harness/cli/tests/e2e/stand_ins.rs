@@ -27,7 +27,7 @@ fn run(lab: &Lab, plan: &str, variables: impl IntoIterator<Item = (String, Strin
 fn a_failover_that_moto_accepts_is_no_evidence() {
     let lab = Lab::new();
     // The endpoint of moto's instance leads nowhere: a real PostgreSQL stands in for it.
-    let sandbox = External::start(&lab, PLAIN_SEED);
+    let sandbox = External::start(&lab, &PLAIN_SEED.replace("max_connections = 30", "max_connections = 80"));
     let moto = Moto::start(&lab);
     let create = "rds create-db-instance --db-instance-identifier orders --engine postgres --multi-az \
                   --db-instance-class db.t4g.micro --allocated-storage 20 --master-username drill \
