@@ -6,6 +6,8 @@
 
 use junit_report::{ReportBuilder, TestCase, TestCaseBuilder, TestSuiteBuilder};
 use lifeboat_model::{DrillRecord, Judgement, Measured, Restoration, Rpo, RunRecord, Verdict};
+use quick_xml::events::{BytesStart, Event};
+use quick_xml::{Reader, Writer};
 
 use crate::clean_xml;
 
@@ -25,7 +27,36 @@ pub fn junit(record: &RunRecord) -> Result<Vec<u8>, String> {
     }
     let mut xml = Vec::new();
     report.build().write_xml(&mut xml).map_err(|error| error.to_string())?;
-    Ok(xml)
+    with_whole_milliseconds(&xml).map_err(|error| error.to_string())
+}
+
+/// The crate adds up the times of a suite's cases as floating-point numbers and writes every digit of the sum; the schema
+/// has three after the point.
+fn with_whole_milliseconds(xml: &[u8]) -> Result<Vec<u8>, quick_xml::Error> {
+    let (mut reader, mut writer) = (Reader::from_reader(xml), Writer::new(Vec::new()));
+    loop {
+        let event = match reader.read_event()? {
+            Event::Eof => return Ok(writer.into_inner()),
+            Event::Start(suite) if suite.name().as_ref() == b"testsuite" => {
+                let mut rounded = BytesStart::new("testsuite");
+                for attribute in suite.attributes() {
+                    let attribute = attribute.map_err(quick_xml::Error::from)?;
+                    let seconds =
+                        std::str::from_utf8(&attribute.value).ok().and_then(|text| text.parse::<f64>().ok());
+                    match (attribute.key.as_ref(), seconds) {
+                        (b"time", Some(seconds)) => {
+                            let text = ((seconds * 1e3).round() / 1e3).to_string();
+                            rounded.push_attribute(("time", text.as_str()));
+                        }
+                        _ => rounded.push_attribute(attribute),
+                    }
+                }
+                Event::Start(rounded)
+            }
+            other => other,
+        };
+        writer.write_event(event)?;
+    }
 }
 
 fn cases(drill: &DrillRecord) -> Vec<TestCase> {
@@ -99,4 +130,17 @@ fn finish(drill: &DrillRecord, mut case: TestCaseBuilder, message: &str) -> Test
     // The crate writes output as one CDATA section and does not look for its end in it.
     let output = clean_xml(message).replace("]]>", "]]]]><![CDATA[>");
     case.set_classname(&clean_xml(&drill.name)).set_system_out(&output).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_a_suite_has_three_digits_after_its_point() {
+        let xml = br#"<testsuites><testsuite name="a &amp; b" time="2.1390000000000002"><testcase time="1.464"/></testsuite></testsuites>"#;
+        let rounded = String::from_utf8(with_whole_milliseconds(xml).expect("XML")).expect("UTF-8");
+        let expected = r#"<testsuites><testsuite name="a &amp; b" time="2.139"><testcase time="1.464"/></testsuite></testsuites>"#;
+        assert_eq!(rounded, expected);
+    }
 }
