@@ -142,13 +142,16 @@ pub async fn hold(s: Shared, context: Context) -> Result<(), StepError> {
         let mut ticks = interval(Duration::from_millis(20));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while context.now() < end && !at_cap() {
-            ticks.tick().await;
             seq += 1;
             let start = context.now();
             let result = server.connect(&name, CONNECT_LIMIT).await;
             context.probes().keep(attempt(seq, start, context.now(), result.as_ref().err()));
-            if let Ok(session) = result {
-                s.keep_client(session);
+            match result {
+                // Where one was free, another may be: connections that were on their way out or in took slots as well.
+                Ok(session) => s.keep_client(session),
+                Err(_) => {
+                    ticks.tick().await;
+                }
             }
         }
         Ok::<_, StepError>(())

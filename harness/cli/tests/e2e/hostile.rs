@@ -28,7 +28,7 @@ fn raw_controls(text: &str) -> Vec<char> {
 
 /// Runs the drill under a name of the drill and the target, and looks at all that is written.
 fn is_harmless(lab: &Lab, sandbox: &External, what: &str, name: &str) {
-    let plan = exhaustion_plan("hold = '100ms'\nstable_for = '100ms'");
+    let plan = exhaustion_plan("hold = '1s'\nstable_for = '100ms'");
     let plan = plan.replace("name = \"exhaustion\"", &format!("name = {name}"));
     let plan = plan.replace("target = \"plain\"", &format!("target = {name}"));
     let plan = plan.replace("[targets.plain]", &format!("[targets.{name}]"));
