@@ -182,7 +182,7 @@ fn is_an_exhaustion(drill: &Value) {
     assert_eq!(figure("limit by the settings"), 57);
     let found = figure("limit found").as_u64().expect("a count");
     assert!((54..=57).contains(&found), "{found}");
-    assert!(figure("connections refused").as_u64().is_some_and(|count| count >= 20));
+    assert!(figure("connections refused").as_u64().is_some_and(|count| count > 0));
     assert!(figure("connections per second").as_f64().is_some_and(|rate| rate > 1.0));
     assert!(
         figures.iter().any(|f| f["name"].as_str().is_some_and(|name| name.starts_with("refusal: 53300 ")))
