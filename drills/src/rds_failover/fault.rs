@@ -5,11 +5,10 @@ use std::time::Duration;
 use lifeboat_engine::{Context, StepError, wait_for};
 use lifeboat_model::outages;
 use lifeboat_targets::rds::{EventView, Rds};
-use lifeboat_targets::{AwsError, Effect};
+use lifeboat_targets::{AwsError, Effect, pause};
 use time::OffsetDateTime;
 
 use super::state::Shared;
-use crate::calls::settle;
 use crate::streams;
 
 /// How often the fault call is made before the drill gives up.
@@ -33,7 +32,7 @@ pub async fn force_failover(s: Shared, context: Context) -> Result<(), StepError
         match (error.effect, error.is_passing()) {
             (Effect::None, true) if !last => {
                 rds.aws().count_retry(&error);
-                settle(Duration::from_millis(200) * call).await;
+                pause(Duration::from_millis(200) * call).await;
             }
             (Effect::None, _) => return Err(error.ends_step("the failover was refused")),
             (Effect::Perhaps, _) => {

@@ -123,7 +123,7 @@ async fn create(s: Scene, context: Context) -> Result<(), StepError> {
     };
     let asked = rds.aws().change(|| rds.create_snapshot(&source.identifier, &name, &tags), &ours).await;
     match asked {
-        Ok(()) => {}
+        Ok(_) => {}
         // A call that was made again after a lost answer finds what the first one made.
         Err(error) if error.code.starts_with("DBSnapshotAlreadyExists") && ours().await.unwrap_or(false) => {
             rds.aws().count_retry(&error);

@@ -121,7 +121,7 @@ fn data_is_the_same(record: &DrillRecord) -> Finding {
         DataOutcome::Same => {
             let apart = match validation.not_compared.len() {
                 0 => String::new(),
-                count => format!(" ({count} things not compared: {})", validation.not_compared.join("; ")),
+                _ => format!("; not compared: {}", validation.not_compared.join("; ")),
             };
             Finding::new(
                 Judgement::Passed,

@@ -64,7 +64,7 @@ pub async fn request_restore(s: Scene, context: Context) -> Result<(), StepError
     context.mark("restore-requested");
     let asked = rds.aws().change(|| rds.restore(&request), || shows(&s, &rds, &name)).await;
     match asked {
-        Ok(()) => {}
+        Ok(_) => {}
         // A call that was made again after a lost answer finds what the first one made.
         Err(error) if error.code.starts_with("DBInstanceAlreadyExists") && is_ours(&s, &rds, &name).await => {
             rds.aws().count_retry(&error);

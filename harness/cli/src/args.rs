@@ -44,7 +44,7 @@ pub struct RunArgs {
     pub out: Option<PathBuf>,
     #[command(flatten)]
     pub sandbox: SandboxOptions,
-    /// Releases a target for drills: the identifier of an instance, or HOST:PORT of a plain server
+    /// Releases a target for drills: the identifier of an instance, the name of a table, or HOST:PORT of a plain server
     #[arg(long = "confirm", value_name = "ID")]
     pub confirmed: Vec<String>,
     /// Events on stdout, one JSON object a line

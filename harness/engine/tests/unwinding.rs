@@ -9,11 +9,12 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use lifeboat_engine::{
     About, Check, Clock, Context, Drill, Interpreter, Journal, Ledger, OptionsError, Params, Plan,
-    ProbeSettings, RunFiles, Services, Step, StepError, judge_dir, read_events, run_drill,
+    ProbeSettings, RunFiles, Services, Step, StepError, judge_dir, read_events, run_drill, unwind,
 };
 use lifeboat_model::{
-    DrillFacts, EnvironmentRecord, EventKind, Finding, JOURNAL_FORMAT, Judgement, Measurements, Phase,
-    PlanDocument, PlanFile, Restoration, RunRecord, ServerRef, UndoAction, UndoEnd, Verdict, pending_undos,
+    DrillFacts, EnvironmentRecord, EventKind, Finding, JOURNAL_FORMAT, Judgement, Measurements, PendingUndo,
+    Phase, PlanDocument, PlanFile, Restoration, RunRecord, ServerRef, UndoAction, UndoEnd, Verdict,
+    pending_undos,
 };
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,7 @@ enum Ending {
     Indeterminate,
     Unmet,
     Unsupported,
+    Keeps,
     Panic,
     Hang,
     Interrupted,
@@ -66,6 +68,10 @@ async fn second(ending: Ending, context: Context) -> Result<(), StepError> {
         Ending::Indeterminate => Err(StepError::Indeterminate("no answer".into())),
         Ending::Unmet => Err(StepError::Unmet("not ready".into())),
         Ending::Unsupported => Err(StepError::Unsupported("not here".into())),
+        Ending::Keeps => {
+            let first = |action: &UndoAction| matches!(action, UndoAction::DropSchema { schema, .. } if schema == "first");
+            context.keep(first, "the plan keeps it").await
+        }
         Ending::Panic => panic!("a defect"),
         Ending::Hang | Ending::Interrupted => {
             context.mark("waiting");
@@ -105,12 +111,14 @@ fn action(schema: &str) -> UndoAction {
 struct Recorder {
     asked: Mutex<Vec<String>>,
     cannot: Option<&'static str>,
+    panics: Option<&'static str>,
 }
 
 impl Interpreter for Recorder {
     fn undo<'a>(&'a self, action: &'a UndoAction) -> BoxFuture<'a, Result<(UndoEnd, String), String>> {
         async move {
             let UndoAction::DropSchema { schema, .. } = action else { return Err("another action".into()) };
+            assert_ne!(self.panics, Some(schema.as_str()), "a defect");
             self.asked.lock().unwrap().push(schema.clone());
             if self.cannot == Some(schema.as_str()) {
                 return Err("the server is gone".into());
@@ -240,6 +248,7 @@ fn count_planned(files: &RunFiles) -> u64 {
 #[case(Ending::Indeterminate, &["second", "first"], Verdict::Errored, 101)]
 #[case(Ending::Unmet, &["first"], Verdict::Skipped, 4)]
 #[case(Ending::Unsupported, &["first"], Verdict::Invalid, 101)]
+#[case(Ending::Keeps, &["third", "second"], Verdict::Passed, 0)]
 #[case(Ending::Panic, &["second", "first"], Verdict::Errored, 101)]
 #[case(Ending::Hang, &["second", "first"], Verdict::Errored, 101)]
 #[case(Ending::Interrupted, &["second", "first"], Verdict::Aborted, 130)]
@@ -274,4 +283,46 @@ async fn one_undo_that_fails_does_not_stop_the_others_and_is_residue() {
         "{drill:?}"
     );
     assert_eq!(ran.record.exit_code, 102);
+}
+
+#[tokio::test]
+async fn a_defect_in_one_undo_does_not_stop_the_others() {
+    let recorder = Recorder { panics: Some("second"), ..Recorder::default() };
+    let ran = run(Box::leak(Box::new(Trial(Ending::Done))), recorder).await;
+    assert_eq!(ran.undone, ["third", "first"]);
+    assert_eq!(ran.still_pending, 1);
+    let drill = &ran.record.drills[0];
+    assert!(
+        drill.residue.len() == 1 && drill.residue[0].contains("a defect of the tool"),
+        "{:?}",
+        drill.residue
+    );
+}
+
+/// With a name that was not given back, what goes by name or address would meet another instance.
+#[tokio::test]
+async fn after_a_name_that_is_not_given_back_the_drills_other_undos_are_held_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.jsonl");
+    let journal = Journal::open(&path, Clock::start(), 1).unwrap();
+    let recorder = Recorder::default();
+    let rename = UndoAction::RestoreName { resource_id: "db-A".into(), name: "orders".into(), patience_s: 1 };
+    let planned = [("d", rename), ("d", action("held")), ("other", action("free"))];
+    let pending: Vec<PendingUndo> = planned
+        .into_iter()
+        .zip(1..)
+        .map(|((drill, action), undo)| PendingUndo { drill: drill.into(), undo, action })
+        .collect();
+    // The recorder knows nothing of names, so that one fails.
+    unwind(&pending, &journal, &recorder).await.unwrap();
+    assert_eq!(*recorder.asked.lock().unwrap(), ["free"]);
+    let ends: Vec<(u64, UndoEnd)> = read_events(&path)
+        .unwrap()
+        .into_iter()
+        .filter_map(|event| match event.kind {
+            EventKind::UndoEnded { undo, outcome, .. } => Some((undo, outcome)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(ends, [(1, UndoEnd::Failed), (2, UndoEnd::Failed), (3, UndoEnd::Undone)]);
 }

@@ -130,7 +130,8 @@ fn causes(error: &dyn std::error::Error) -> String {
     text
 }
 
-async fn pause(length: Duration) {
+/// A pause between two calls, as AWS asks for after a throttle: there is no condition to wait for.
+pub async fn pause(length: Duration) {
     let mut ticks = interval(length);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.tick().await;
@@ -229,11 +230,16 @@ impl Aws {
     }
 
     /// Makes a call that changes something: again after a throttle, and after an answer that does not say whether it was
-    /// done only once `took_effect` has read the state and did not find it done.
+    /// done only once `took_effect` has read the state and did not find it done. Gives whether it was answered; if not, the
+    /// state shows it.
     ///
     /// # Errors
     /// The call's last error; its effect is [`Effect::Perhaps`] if any of the calls may have had one.
-    pub async fn change<C, Called, L, Looked>(&self, mut call: C, mut took_effect: L) -> Result<(), AwsError>
+    pub async fn change<C, Called, L, Looked>(
+        &self,
+        mut call: C,
+        mut took_effect: L,
+    ) -> Result<bool, AwsError>
     where
         C: FnMut() -> Called,
         Called: Future<Output = Result<(), AwsError>>,
@@ -243,7 +249,7 @@ impl Aws {
         let mut wait = Duration::from_millis(200);
         let (mut attempt, mut perhaps) = (1, false);
         loop {
-            let Err(mut error) = call().await else { return Ok(()) };
+            let Err(mut error) = call().await else { return Ok(true) };
             let passing = error.is_passing();
             perhaps |= error.effect == Effect::Perhaps;
             // A refusal after a call without an answer may be of what that one did.
@@ -252,7 +258,7 @@ impl Aws {
                 true => match took_effect().await {
                     Ok(true) => {
                         self.count_retry(&error);
-                        return Ok(());
+                        return Ok(false);
                     }
                     Ok(false) => true,
                     Err(_) => false,
@@ -326,8 +332,8 @@ mod tests {
     /// Makes a call that answers one after the other, and looks that find the state so; how often each was done.
     async fn changed(
         answers: Vec<Result<(), AwsError>>,
-        took_effect: bool,
-    ) -> (Result<(), AwsError>, usize, usize) {
+        took_effect: Result<bool, AwsError>,
+    ) -> (Result<bool, AwsError>, usize, usize) {
         let aws = Aws { config: SdkConfig::builder().build(), retries: Arc::default() };
         let (all, looks) = (answers.len(), std::sync::atomic::AtomicUsize::new(0));
         let left = Mutex::new(answers.into_iter());
@@ -336,7 +342,7 @@ mod tests {
                 || std::future::ready(left.lock().unwrap().next().unwrap()),
                 || {
                     looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    std::future::ready(Ok(took_effect))
+                    std::future::ready(took_effect.clone())
                 },
             )
             .await;
@@ -347,22 +353,37 @@ mod tests {
     #[tokio::test]
     async fn a_change_is_made_again_only_after_a_look() {
         let lost = || answer("no-answer", Effect::Perhaps);
-        let (ended, calls, looks) = changed(vec![lost(), Ok(())], true).await;
+        let (ended, calls, looks) = changed(vec![lost(), Ok(())], Ok(true)).await;
         assert!(
-            ended.is_ok() && calls == 1 && looks == 1,
+            ended.is_ok_and(|answered| !answered) && calls == 1 && looks == 1,
             "its effect was there: {calls} calls, {looks} looks"
         );
-        let (ended, calls, looks) = changed(vec![lost(), Ok(())], false).await;
+        let (ended, calls, looks) = changed(vec![lost(), Ok(())], Ok(false)).await;
         assert!(
-            ended.is_ok() && calls == 2 && looks == 1,
+            ended.is_ok_and(|answered| answered) && calls == 2 && looks == 1,
             "its effect was not there: {calls} calls, {looks} looks"
         );
-        let (ended, calls, looks) = changed(vec![answer("Throttling", Effect::None), Ok(())], true).await;
+        let (ended, calls, looks) = changed(vec![answer("Throttling", Effect::None), Ok(())], Ok(true)).await;
         assert!(
             ended.is_ok() && calls == 2 && looks == 0,
             "a throttle has no effect: {calls} calls, {looks} looks"
         );
-        let (ended, calls, looks) = changed(vec![answer("InvalidX", Effect::None), Ok(())], true).await;
+        let (ended, calls, looks) = changed(vec![answer("InvalidX", Effect::None), Ok(())], Ok(true)).await;
         assert!(ended.is_err() && calls == 1 && looks == 0, "a refusal holds: {calls} calls, {looks} looks");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_was_lost_is_not_forgotten() {
+        let lost = || answer("no-answer", Effect::Perhaps);
+        // The first call may have done it, and what the second is refused for says nothing of that.
+        let (ended, calls, looks) =
+            changed(vec![lost(), answer("InstanceQuotaExceeded", Effect::None)], Ok(false)).await;
+        assert_eq!(ended.map_err(|error| error.effect), Err(Effect::Perhaps));
+        assert_eq!((calls, looks), (2, 2));
+        let unreadable =
+            AwsError { call: "Y", code: "AccessDenied".into(), message: String::new(), effect: Effect::None };
+        let (ended, calls, looks) = changed(vec![lost(), Ok(())], Err(unreadable)).await;
+        assert_eq!(ended.map_err(|error| (error.call, error.effect)), Err(("X", Effect::Perhaps)));
+        assert_eq!((calls, looks), (1, 1), "without a look it is not made again");
     }
 }

@@ -12,7 +12,7 @@ pub mod dynamodb;
 pub mod postgres;
 pub mod rds;
 
-pub use aws::{Aws, AwsError, Effect, is_loopback};
+pub use aws::{Aws, AwsError, Effect, is_loopback, pause};
 pub use dns::dns_probe;
 pub use http::http_probe;
 pub use undo::{RUN_TAG, WorldInterpreter, give_name};
