@@ -1,9 +1,15 @@
 //! How a drill reaches its target, whether it may harm it, and what its sessions are called.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use lifeboat_engine::{Context, OptionsError, Params, StepError};
 use lifeboat_model::{Port, RdsInstanceTarget, Secret, ServerRef, UndoAction, short_hash};
 use lifeboat_targets::postgres::Server;
 use lifeboat_targets::rds::InstanceView;
+use lifeboat_targets::{EXPIRES_TAG, RUN_TAG};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// The tag that allows drills on a resource, and its value.
 pub const ALLOW_TAG: (&str, &str) = ("lifeboat:drill", "allowed");
@@ -21,6 +27,16 @@ pub fn session_name(params: &Params, role: &str) -> String {
 /// What takes every session of the drill back.
 pub fn end_sessions(params: &Params, server: &Server) -> UndoAction {
     UndoAction::EndSessions { server: server.reference().clone(), application_name: session_prefix(params) }
+}
+
+/// The tags of what the drill makes. It may need it for a day, or for four times as long as it waits for one thing.
+pub fn tags(params: &Params, give_up: Duration) -> BTreeMap<String, String> {
+    let expires = OffsetDateTime::now_utc() + Duration::from_secs(24 * 3600).max(give_up * 4);
+    let expires = expires.replace_nanosecond(0).unwrap_or(expires);
+    BTreeMap::from([
+        (RUN_TAG.into(), params.run_id.clone()),
+        (EXPIRES_TAG.into(), expires.format(&Rfc3339).unwrap_or_default()),
+    ])
 }
 
 /// A step's act as the engine wants it, from what the drill's steps share.

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::canaries::{self, spell};
 use super::guard::keep_before;
 use super::state::{Shared, Way};
+use crate::access;
 use crate::calls::until_accepted;
 
 /// Its partition key, and how many items it has besides the canaries.
@@ -26,10 +27,7 @@ pub async fn create(s: Shared, context: Context) -> Result<(), StepError> {
     let table = NewTable {
         name: name.clone(),
         key: KEY.into(),
-        tags: vec![
-            ("lifeboat:run".into(), s.params.run_id.clone()),
-            ("lifeboat:drill-name".into(), s.params.drill.clone()),
-        ],
+        tags: access::tags(&s.params, s.options.give_up(&s.params)).into_iter().collect(),
     };
     let made = until_accepted(
         dynamo.aws(),

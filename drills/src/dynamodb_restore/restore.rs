@@ -8,6 +8,7 @@ use lifeboat_targets::dynamodb::{Dynamo, TableView};
 
 use super::canaries::{self, spell};
 use super::state::{Shared, Way};
+use crate::access;
 use crate::calls::until_accepted;
 
 /// How long a fresh backup may take.
@@ -107,6 +108,20 @@ async fn is_ours(s: &Shared, dynamo: &Dynamo, source: &TableView, name: &str) ->
     Ok(young && from_source)
 }
 
+/// Tags the copy as the run's, which a restore cannot. Without its tags it is still taken back by the run, and `gc` would
+/// ask before it deletes it.
+async fn tag_copy(s: &Shared, context: &Context, copy: &TableView) {
+    let (dynamo, tags) = (s.dynamo().await, access::tags(&s.params, s.options.give_up(&s.params)));
+    let tagged = || async {
+        let found = dynamo.tags(&copy.arn).await?;
+        Ok(tags.iter().all(|(key, value)| found.get(key) == Some(value)))
+    };
+    let asked = until_accepted(dynamo.aws(), || dynamo.set_tags(&copy.arn, &tags), tagged).await;
+    if let Err(error) = asked {
+        context.observe("copy-not-tagged", error.to_string());
+    }
+}
+
 /// Waits until the copy is active. That it never was is a missed check and no error.
 pub async fn await_copy(s: Shared, context: Context) -> Result<(), StepError> {
     if s.refused() {
@@ -124,6 +139,7 @@ pub async fn await_copy(s: Shared, context: Context) -> Result<(), StepError> {
             if !announced {
                 context.created("DynamoDB table", format!("{name} ({})", copy.id)).await?;
             }
+            tag_copy(&s, &context, &copy).await;
             context.observe("copy", &copy);
             s.set_copy(copy);
         }

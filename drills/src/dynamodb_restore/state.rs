@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lifeboat_engine::{Context, Params, StepError};
-use lifeboat_model::{DynamodbTableTarget, Elapsed, UndoAction, short_hash};
+use lifeboat_model::{DynamodbTableTarget, Elapsed, UndoAction, own_name};
 use lifeboat_targets::Aws;
 use lifeboat_targets::dynamodb::{Bounds, Dynamo, Mark, ServerClock, TableView};
 use time::OffsetDateTime;
@@ -141,7 +141,7 @@ impl Shared {
 
     /// The name of something of the drill's own, which holds the run's id.
     pub fn own_name(&self, what: &str) -> String {
-        format!("lifeboat-{}-{:08x}-{what}", self.params.run_id, short_hash(&self.params.drill))
+        own_name(what, &self.params.run_id, &self.params.drill)
     }
 
     /// Between what moments it is now, on the server's clock.

@@ -5,26 +5,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lifeboat_engine::{Context, Params, StepError};
-use lifeboat_model::{RdsInstanceTarget, UndoAction, short_hash};
+use lifeboat_model::{RdsInstanceTarget, UndoAction, name_beside};
 use lifeboat_targets::postgres::validate::Since;
 use lifeboat_targets::postgres::{Canaries, CanaryTable, Server};
 use lifeboat_targets::rds::{InstanceView, Rds};
-use lifeboat_targets::{Aws, RUN_TAG};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use lifeboat_targets::{Aws, COPY_OF_TAG};
 
 use super::options::CopyOptions;
 use super::writes::WriteState;
 use crate::access;
-
-/// The tag that names the source of a copy.
-const COPY_OF_TAG: &str = "lifeboat:copy-of";
-
-/// The tag that says until when a run may need what it made.
-const EXPIRES_TAG: &str = "lifeboat:expires";
-
-/// So much of the source's name is in the copy's.
-const STEM: usize = 27;
 
 /// What the steps find out for those after them.
 #[derive(Default)]
@@ -122,11 +111,9 @@ impl Scene {
         access::session_name(&self.params, role)
     }
 
-    /// The name of something that the run makes beside the source: at most 63 letters, digits and single hyphens.
+    /// The name of something that the run makes beside the source, or that the source has for a while.
     pub fn name_beside(&self, what: &str) -> String {
-        let stem: String = self.target.identifier.to_lowercase().chars().take(STEM).collect();
-        let (stem, run) = (stem.trim_end_matches('-'), &self.params.run_id);
-        format!("{stem}-{what}-{run}-{:08x}", short_hash(&self.params.drill))
+        name_beside(&self.target.identifier, what, &self.params.run_id, &self.params.drill)
     }
 
     /// The copy's name.
@@ -136,13 +123,9 @@ impl Scene {
 
     /// The tags of what the run makes.
     pub fn tags(&self) -> BTreeMap<String, String> {
-        let expires = OffsetDateTime::now_utc() + Duration::from_secs(24 * 3600).max(self.give_up() * 4);
-        let expires = expires.replace_nanosecond(0).unwrap_or(expires);
-        BTreeMap::from([
-            (RUN_TAG.into(), self.params.run_id.clone()),
-            (COPY_OF_TAG.into(), self.target.identifier.clone()),
-            (EXPIRES_TAG.into(), expires.format(&Rfc3339).unwrap_or_default()),
-        ])
+        let mut tags = access::tags(&self.params, self.give_up());
+        tags.insert(COPY_OF_TAG.into(), self.target.identifier.clone());
+        tags
     }
 
     pub fn undo_canaries(&self) -> Result<UndoAction, String> {

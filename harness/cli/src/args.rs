@@ -1,8 +1,10 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use lifeboat_model::parse_duration;
 
 /// Disaster-recovery drills on databases: they measure RTO and RPO as clients see them, prove the data, and clean up.
 #[derive(Debug, Parser)]
@@ -24,6 +26,8 @@ pub enum Command {
     Judge(DirArgs),
     /// Finish what an interrupted run left undone, from its journal
     Undo(DirArgs),
+    /// Find what runs left in an account and region, and delete what has expired; needs no journal
+    Gc(GcArgs),
     /// The local sandbox: the AWS API over real PostgreSQL servers
     #[command(subcommand)]
     Sandbox(SandboxCommand),
@@ -74,6 +78,22 @@ pub struct PlanArgs {
 pub struct DirArgs {
     /// The run's folder
     pub dir: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct GcArgs {
+    /// The plan whose [environment] says where to look [default: AWS, as the AWS tools' variables say]
+    #[arg(long, value_name = "PLAN")]
+    pub plan: Option<PathBuf>,
+    /// Nothing younger is deleted, expired or not
+    #[arg(long, value_name = "DURATION", default_value = "6h", value_parser = parse_duration)]
+    pub older_than: Duration,
+    /// Only list
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Also delete this one, which AWS could not tag; its name, or a backup's ARN. May be given more than once
+    #[arg(long = "confirm", value_name = "NAME")]
+    pub confirmed: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,6 +5,7 @@
 mod args;
 mod embedded;
 mod failure;
+mod gc_cmd;
 mod judge_cmd;
 mod list_cmd;
 mod localstack_cmd;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
             Command::List => Ok(list_cmd::list()),
             Command::Judge(args) => judge_cmd::judge(&args),
             Command::Undo(args) => undo_cmd::undo(&args).await,
+            Command::Gc(args) => gc_cmd::gc(&args).await,
             Command::Localstack(args) => localstack_cmd::up(args).await,
             Command::Sandbox(SandboxCommand::Up(args)) => sandbox_cmd::up(args).await,
         }

@@ -19,6 +19,7 @@ mod plan_entries;
 mod plan_file;
 mod record;
 mod secret;
+mod run_name;
 mod short_hash;
 mod time_point;
 mod undo;
@@ -48,6 +49,7 @@ pub use record::{
     RunRecord, StepRecord, TargetIdentity, TimelineEntry, Tool, UndoRecord,
 };
 pub use secret::Secret;
+pub use run_name::{name_beside, own_name, run_began, run_of_name};
 pub use short_hash::short_hash;
 pub use time_point::Elapsed;
 pub use undo::{ItemKey, PendingUndo, ServerRef, UndoAction};

@@ -6,6 +6,8 @@
 mod aws;
 mod dns;
 mod http;
+mod leftovers;
+mod tags;
 mod undo;
 
 pub mod dynamodb;
@@ -15,4 +17,6 @@ pub mod rds;
 pub use aws::{Aws, AwsError, Effect, is_loopback, pause};
 pub use dns::dns_probe;
 pub use http::http_probe;
-pub use undo::{RUN_TAG, WorldInterpreter, give_name};
+pub use leftovers::{Leftover, LeftoverKind, Standing, delete_leftover, find_leftovers};
+pub use tags::{COPY_OF_TAG, EXPIRES_TAG, RUN_TAG};
+pub use undo::{WorldInterpreter, give_name};

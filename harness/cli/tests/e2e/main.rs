@@ -10,6 +10,7 @@ mod dynamodb_refusals;
 mod embedded;
 mod exhaustion_rate;
 mod failovers;
+mod gc;
 mod healthy;
 mod hostile;
 mod lies;

@@ -2,8 +2,10 @@
 
 use aws_sdk_dynamodb::types::{BackupSummary, BackupTypeFilter};
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
 use super::Dynamo;
+use super::times::of_sdk;
 use crate::AwsError;
 
 /// A backup as ListBackups shows it.
@@ -15,6 +17,9 @@ pub struct BackupView {
     pub name: String,
     /// BackupStatus.
     pub status: String,
+    /// BackupCreationDateTime.
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    pub created_at: Option<OffsetDateTime>,
 }
 
 impl BackupView {
@@ -24,6 +29,7 @@ impl BackupView {
             arn: text(summary.backup_arn()),
             name: text(summary.backup_name()),
             status: text(summary.backup_status().map(|status| status.as_str())),
+            created_at: summary.backup_creation_date_time().and_then(of_sdk),
         }
     }
 }
@@ -34,6 +40,20 @@ impl Dynamo {
     /// # Errors
     /// [`AwsError`].
     pub async fn backups(&self, table: &str, name: &str) -> Result<Vec<BackupView>, AwsError> {
+        let mut found = self.list_backups(Some(table)).await?;
+        found.retain(|backup| backup.name == name);
+        Ok(found)
+    }
+
+    /// The on-demand backups of all tables, those that are gone too, on all pages.
+    ///
+    /// # Errors
+    /// [`AwsError`].
+    pub async fn all_backups(&self) -> Result<Vec<BackupView>, AwsError> {
+        self.list_backups(None).await
+    }
+
+    async fn list_backups(&self, table: Option<&str>) -> Result<Vec<BackupView>, AwsError> {
         let mut found = Vec::new();
         let mut after = None;
         loop {
@@ -43,14 +63,14 @@ impl Dynamo {
                     let call = self
                         .client()
                         .list_backups()
-                        .table_name(table)
+                        .set_table_name(table.map(str::to_owned))
                         .backup_type(BackupTypeFilter::User)
                         .set_exclusive_start_backup_arn(after.clone());
                     call.send().await.map_err(|error| AwsError::of("ListBackups", &error))
                 })
                 .await?;
             let views = page.backup_summaries().iter().map(BackupView::of);
-            found.extend(views.filter(|backup| backup.name == name && backup.status != "DELETED"));
+            found.extend(views.filter(|backup| backup.status != "DELETED"));
             match page.last_evaluated_backup_arn() {
                 Some(next) if !next.is_empty() => after = Some(next.to_owned()),
                 _ => return Ok(found),

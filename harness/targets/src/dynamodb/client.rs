@@ -81,6 +81,30 @@ impl Dynamo {
         }
     }
 
+    /// The names of all tables, on all pages.
+    ///
+    /// # Errors
+    /// [`AwsError`].
+    pub async fn tables(&self) -> Result<Vec<String>, AwsError> {
+        let mut found = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self
+                .aws
+                .read(|| async {
+                    let sent =
+                        self.client.list_tables().set_exclusive_start_table_name(after.clone()).send().await;
+                    sent.map_err(|error| AwsError::of("ListTables", &error))
+                })
+                .await?;
+            found.extend(page.table_names().iter().cloned());
+            match page.last_evaluated_table_name() {
+                Some(next) if !next.is_empty() => after = Some(next.to_owned()),
+                _ => return Ok(found),
+            }
+        }
+    }
+
     /// Waits until a table is active and not being restored any more.
     ///
     /// # Errors

@@ -54,6 +54,29 @@ impl Rds {
         self.aws.read(|| self.describe_once(identifier)).await
     }
 
+    /// DescribeDBInstances for all instances, on all pages.
+    ///
+    /// # Errors
+    /// [`AwsError`].
+    pub async fn instances(&self) -> Result<Vec<InstanceView>, AwsError> {
+        let mut found = Vec::new();
+        let mut marker = None;
+        loop {
+            let page = self
+                .aws
+                .read(|| async {
+                    let sent = self.client.describe_db_instances().set_marker(marker.clone()).send().await;
+                    sent.map_err(|error| AwsError::of("DescribeDBInstances", &error))
+                })
+                .await?;
+            found.extend(page.db_instances().iter().map(InstanceView::of));
+            match page.marker() {
+                Some(next) if !next.is_empty() => marker = Some(next.to_owned()),
+                _ => return Ok(found),
+            }
+        }
+    }
+
     /// RebootDBInstance with ForceFailover, with one attempt.
     ///
     /// # Errors

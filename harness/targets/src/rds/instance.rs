@@ -42,6 +42,9 @@ pub struct InstanceView {
     pub parameter_groups: Vec<(String, String)>,
     /// TagList.
     pub tags: Vec<(String, String)>,
+    /// InstanceCreateTime; a restored instance has that of its restore.
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    pub created_at: Option<OffsetDateTime>,
     /// LatestRestorableTime; none while automated backups are off.
     #[serde(default, with = "time::serde::rfc3339::option")]
     pub restorable_until: Option<OffsetDateTime>,
@@ -79,6 +82,7 @@ impl InstanceView {
                 .map(|group| (text(group.db_parameter_group_name()), text(group.parameter_apply_status())))
                 .collect(),
             tags: instance.tag_list().iter().map(|tag| (text(tag.key()), text(tag.value()))).collect(),
+            created_at: instance.instance_create_time().and_then(moment),
             restorable_until: instance.latest_restorable_time().and_then(moment),
             settings: Settings::of(instance),
         }

@@ -16,6 +16,9 @@ use crate::AwsError;
 pub struct SnapshotView {
     /// DBSnapshotIdentifier.
     pub identifier: String,
+    /// DBSnapshotArn.
+    #[serde(default)]
+    pub arn: String,
     /// DBInstanceIdentifier of its source, as it was called.
     pub source: String,
     /// DbiResourceId of its source.
@@ -27,6 +30,9 @@ pub struct SnapshotView {
     /// OriginalSnapshotCreateTime where there is one, else SnapshotCreateTime: when the data was taken.
     #[serde(default, with = "time::serde::rfc3339::option")]
     pub taken: Option<OffsetDateTime>,
+    /// SnapshotCreateTime: when this snapshot was made, of whatever data.
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    pub created_at: Option<OffsetDateTime>,
     /// TagList.
     pub tags: Vec<(String, String)>,
 }
@@ -37,11 +43,13 @@ impl SnapshotView {
         let taken = snapshot.original_snapshot_create_time().or(snapshot.snapshot_create_time());
         Self {
             identifier: text(snapshot.db_snapshot_identifier()),
+            arn: text(snapshot.db_snapshot_arn()),
             source: text(snapshot.db_instance_identifier()),
             source_resource_id: text(snapshot.dbi_resource_id()),
             kind: text(snapshot.snapshot_type()),
             status: text(snapshot.status()),
             taken: taken.and_then(moment),
+            created_at: snapshot.snapshot_create_time().and_then(moment),
             tags: snapshot.tag_list().iter().map(|tag| (text(tag.key()), text(tag.value()))).collect(),
         }
     }
@@ -92,14 +100,30 @@ impl Rds {
     /// # Errors
     /// [`AwsError`].
     pub async fn latest_automated_snapshot(&self, source: &str) -> Result<Option<SnapshotView>, AwsError> {
+        let mut found = self.snapshots("automated", Some(source)).await?;
+        found.retain(|snapshot| snapshot.status == "available");
+        Ok(found.into_iter().max_by_key(|snapshot| snapshot.taken))
+    }
+
+    /// All manual snapshots.
+    ///
+    /// # Errors
+    /// [`AwsError`].
+    pub async fn manual_snapshots(&self) -> Result<Vec<SnapshotView>, AwsError> {
+        self.snapshots("manual", None).await
+    }
+
+    /// The snapshots of one kind, of one instance or of all, on all pages.
+    async fn snapshots(&self, kind: &str, source: Option<&str>) -> Result<Vec<SnapshotView>, AwsError> {
         let mut found = Vec::new();
         let mut marker = None;
         loop {
             let page = self
                 .aws()
                 .read(|| async {
-                    let call = self.client().describe_db_snapshots().db_instance_identifier(source);
-                    let sent = call.snapshot_type("automated").set_marker(marker.clone()).send().await;
+                    let call = self.client().describe_db_snapshots().snapshot_type(kind);
+                    let call = call.set_db_instance_identifier(source.map(str::to_owned));
+                    let sent = call.set_marker(marker.clone()).send().await;
                     sent.map_err(|error| AwsError::of("DescribeDBSnapshots", &error))
                 })
                 .await?;
@@ -109,8 +133,9 @@ impl Rds {
                 _ => break,
             }
         }
-        found.retain(|snapshot| snapshot.status == "available" && snapshot.kind == "automated");
-        Ok(found.into_iter().max_by_key(|snapshot| snapshot.taken))
+        // An endpoint that ignores the filter answers with others as well.
+        found.retain(|snapshot| snapshot.kind == kind);
+        Ok(found)
     }
 
     /// DeleteDBSnapshot, with one attempt.

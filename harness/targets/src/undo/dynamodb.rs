@@ -26,7 +26,7 @@ pub async fn undo(aws: &Aws, action: &UndoAction) -> Result<(UndoEnd, String), S
     match action {
         UndoAction::DeleteTable { table, run, never, since, patience_s } => {
             let ours = Ours { run, never, since: *since };
-            delete_table(&dynamo, table, &ours, Duration::from_secs(*patience_s)).await
+            delete_table(&dynamo, table, |found| ours.not(found), Duration::from_secs(*patience_s)).await
         }
         UndoAction::DeleteBackup { table, backup, patience_s } => {
             delete_backup(&dynamo, table, backup, Duration::from_secs(*patience_s)).await
@@ -82,16 +82,17 @@ where
     seen.ok().transpose()
 }
 
-async fn delete_table(
+/// Deletes a table and waits until it is gone. `not_ours` says of the one that is found why it is to be left alone.
+pub async fn delete_table(
     dynamo: &Dynamo,
     name: &str,
-    ours: &Ours<'_>,
+    not_ours: impl Fn(&TableView) -> Option<String>,
     patience: Duration,
 ) -> Result<(UndoEnd, String), String> {
     let Some(first) = look_for(|| dynamo.find(name)).await? else {
         return Ok((UndoEnd::NotNeeded, format!("there is no table `{name}`")));
     };
-    if let Some(why) = ours.not(&first) {
+    if let Some(why) = not_ours(&first) {
         return Err(format!("table `{name}` is left alone: {why}; look at it and delete it by hand"));
     }
     wait_for(format!("table `{name}` to be gone"), EVERY, patience, || async {

@@ -6,4 +6,6 @@ mod postgres;
 mod rds;
 
 pub use interpreter::WorldInterpreter;
-pub use rds::{RUN_TAG, give_name};
+pub(crate) use dynamodb::delete_table;
+pub use rds::give_name;
+pub(crate) use rds::{delete_instance, delete_snapshot};

@@ -9,11 +9,9 @@ use std::time::Duration;
 use lifeboat_engine::wait_for;
 use lifeboat_model::{UndoAction, UndoEnd};
 
-use crate::rds::{InstanceView, Rds};
+use crate::rds::{InstanceView, Rds, SnapshotView};
+use crate::tags::RUN_TAG;
 use crate::{Aws, AwsError};
-
-/// The tag of what a run made.
-pub const RUN_TAG: &str = "lifeboat:run";
 
 /// After a rename was accepted, so many looks may still find the old name before it is asked for again.
 const LOOKS_FOR_A_NAME: u32 = 12;
@@ -30,13 +28,22 @@ pub async fn undo(aws: &Aws, action: &UndoAction) -> Ended {
     let rds = Rds::new(aws);
     match action {
         UndoAction::DeleteInstance { instance, run, never, patience_s } => {
-            delete_instance(&rds, instance, run, never, Duration::from_secs(*patience_s)).await
+            let ours = |found: &InstanceView| {
+                if found.resource_id == *never {
+                    return Err(format!("`{instance}` is the target of the drill itself and was left alone"));
+                }
+                has_tag(found.tag(RUN_TAG), run, || format!("DB instance `{instance}`"))
+            };
+            delete_instance(&rds, instance, ours, Duration::from_secs(*patience_s)).await
         }
         UndoAction::RestoreName { resource_id, name, patience_s } => {
             give_name(&rds, resource_id, name, Duration::from_secs(*patience_s)).await
         }
         UndoAction::DeleteSnapshot { snapshot, run, patience_s } => {
-            delete_snapshot(&rds, snapshot, run, Duration::from_secs(*patience_s)).await
+            let ours = |found: &SnapshotView| {
+                has_tag(found.tag(RUN_TAG), run, || format!("DB snapshot `{snapshot}`"))
+            };
+            delete_snapshot(&rds, snapshot, ours, Duration::from_secs(*patience_s)).await
         }
         other => Err(format!("to {} is no action on Amazon RDS", other.describe())),
     }
@@ -53,10 +60,14 @@ fn again(error: AwsError) -> Result<Ended, String> {
 
 /// A name that holds the run's id without the run's tag: it was made by the run, and may not be told from what somebody
 /// has taken over since.
-fn not_ours(what: &str) -> String {
-    format!(
-        "{what} does not carry the tag {RUN_TAG} of this run any more and was left alone; delete it if nobody keeps it"
-    )
+fn has_tag(tag: Option<&str>, run: &str, what: impl Fn() -> String) -> Result<(), String> {
+    match tag == Some(run) {
+        true => Ok(()),
+        false => Err(format!(
+            "{} does not carry the tag {RUN_TAG} of this run any more and was left alone; delete it if nobody keeps it",
+            what()
+        )),
+    }
 }
 
 async fn patiently<F, Fut>(aws: &Aws, what: String, patience: Duration, look: F) -> Ended
@@ -67,7 +78,15 @@ where
     wait_for(what, aws.pace(), patience, look).await.map_err(|error| error.to_string())?
 }
 
-async fn delete_instance(rds: &Rds, instance: &str, run: &str, never: &str, patience: Duration) -> Ended {
+/// Deletes an instance and waits until it is gone. `ours` says of what is found under the name, before each call, why it is
+/// to be left alone.
+pub async fn delete_instance(
+    rds: &Rds,
+    instance: &str,
+    ours: impl Fn(&InstanceView) -> Result<(), String>,
+    patience: Duration,
+) -> Ended {
+    let ours = &ours;
     let (asked, missed) = (AtomicBool::new(false), AtomicU32::new(0));
     let (asked, missed) = (&asked, &missed);
     patiently(rds.aws(), format!("`{instance}` to be gone"), patience, || async move {
@@ -82,11 +101,8 @@ async fn delete_instance(rds: &Rds, instance: &str, run: &str, never: &str, pati
             }
             Err(error) => return again(error),
         };
-        if found.resource_id == never {
-            return Ok(Err(format!("`{instance}` is the target of the drill itself and was left alone")));
-        }
-        if found.tag(RUN_TAG) != Some(run) {
-            return Ok(Err(not_ours(&format!("DB instance `{instance}`"))));
+        if let Err(why) = ours(&found) {
+            return Ok(Err(why));
         }
         if found.status == "deleting" {
             asked.store(true, Relaxed);
@@ -165,7 +181,14 @@ fn is_changing(instance: &InstanceView) -> bool {
         .any(|status| instance.status.starts_with(status))
 }
 
-async fn delete_snapshot(rds: &Rds, snapshot: &str, run: &str, patience: Duration) -> Ended {
+/// Deletes a snapshot, as [`delete_instance`] does.
+pub async fn delete_snapshot(
+    rds: &Rds,
+    snapshot: &str,
+    ours: impl Fn(&SnapshotView) -> Result<(), String>,
+    patience: Duration,
+) -> Ended {
+    let ours = &ours;
     let (asked, missed) = (AtomicBool::new(false), AtomicU32::new(0));
     let (asked, missed) = (&asked, &missed);
     patiently(rds.aws(), format!("snapshot `{snapshot}` to be gone"), patience, || async move {
@@ -180,8 +203,8 @@ async fn delete_snapshot(rds: &Rds, snapshot: &str, run: &str, patience: Duratio
             }
             Err(error) => return again(error),
         };
-        if found.tag(RUN_TAG) != Some(run) {
-            return Ok(Err(not_ours(&format!("DB snapshot `{snapshot}`"))));
+        if let Err(why) = ours(&found) {
+            return Ok(Err(why));
         }
         match rds.delete_snapshot(snapshot).await {
             Ok(()) => {

@@ -1,0 +1,129 @@
+//! `lifeboat gc`: finds what runs left behind, and deletes what has expired.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use lifeboat_model::{Environment, ExitCode, Provider};
+use lifeboat_reports::clean_line;
+use lifeboat_targets::{Aws, Leftover, Standing, delete_leftover, find_leftovers};
+use time::OffsetDateTime;
+
+use crate::args::GcArgs;
+use crate::failure::Failure;
+use crate::prepare::{self, Source};
+use crate::print::{errln, outln};
+
+/// How long one may take to go: an instance that AWS is still making is not let go of for up to an hour.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// Lists what runs left in the account and region, and deletes what may be deleted of it.
+pub async fn gc(args: &GcArgs) -> Result<ExitCode, Failure> {
+    let environment = environment(args)?;
+    let (record, _) = prepare::identify(&environment, None, true).await?;
+    let aws = Aws::connect(&environment).await;
+    let now = OffsetDateTime::now_utc();
+    let found = find_leftovers(&aws, now, args.older_than).await.map_err(|error| {
+        Failure::not_run(format!("cannot list what runs left: {error}; nothing was deleted"))
+    })?;
+    for name in &args.confirmed {
+        if !found.iter().any(|leftover| is_named(leftover, name)) {
+            return Err(Failure::usage(format!(
+                "--confirm={name}: no run left anything of that name; nothing was deleted"
+            )));
+        }
+    }
+    let account = record.account.unwrap_or_default();
+    outln!("account {account}, region {}: {} left by runs", record.region, found.len());
+    for leftover in &found {
+        outln!("{}", line(leftover, now));
+    }
+    let (going, staying): (Vec<&Leftover>, Vec<&Leftover>) =
+        found.iter().partition(|leftover| !args.dry_run && may_go(leftover, &args.confirmed));
+    let mut left = staying.iter().any(|leftover| !matches!(leftover.standing, Standing::InUse { .. }));
+    if !going.is_empty() {
+        errln!("lifeboat: deleting {}; to stop, press Ctrl-C and run it again later", going.len());
+    }
+    // Side by side: each waits for AWS most of its time.
+    let deleted = going.iter().map(|leftover| delete_leftover(&aws, leftover, PATIENCE));
+    for (leftover, done) in going.iter().zip(join_all(deleted).await) {
+        match done {
+            Ok((_, how)) => outln!("done: {}", clean_line(&how)),
+            Err(why) => {
+                left = true;
+                outln!("left behind: {} `{}`: {}", leftover.kind.name(), clean_line(&leftover.name), clean_line(&why));
+            }
+        }
+    }
+    Ok(if left { ExitCode::Residue } else { ExitCode::Met })
+}
+
+fn environment(args: &GcArgs) -> Result<Environment, Failure> {
+    let mut environment = match &args.plan {
+        Some(path) => Source::read(path)?.environment(&std::collections::BTreeMap::new())?,
+        None => Environment {
+            name: "gc".into(),
+            provider: Provider::Aws,
+            region: region_of_tools().ok_or_else(|| {
+                Failure::usage("in which region? set AWS_REGION, or give --plan=PLAN")
+            })?,
+            account: None,
+            endpoint: None,
+            production: false,
+            seed: None,
+            localstack: None,
+        },
+    };
+    prepare::settle_endpoint(&mut environment)?;
+    if environment.endpoint.is_none() && environment.provider != Provider::Aws {
+        return Err(Failure::usage(format!(
+            "a run of this plan starts its own {}, which ends with the run and leaves nothing; give the endpoint of one \
+             that stays",
+            environment.provider.name()
+        )));
+    }
+    Ok(environment)
+}
+
+fn region_of_tools() -> Option<String> {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION"))
+}
+
+fn is_named(leftover: &Leftover, name: &str) -> bool {
+    leftover.name == name || leftover.identity == name
+}
+
+fn may_go(leftover: &Leftover, confirmed: &[String]) -> bool {
+    match leftover.standing {
+        Standing::Expired => true,
+        Standing::Untagged => confirmed.iter().any(|name| is_named(leftover, name)),
+        Standing::InUse { .. } | Standing::Doubtful { .. } => false,
+    }
+}
+
+/// One leftover: what it is, whose, how old, what it costs, and what is to be done about it.
+fn line(leftover: &Leftover, now: OffsetDateTime) -> String {
+    let age = leftover.created_at.map_or_else(
+        || "of unknown age".to_owned(),
+        |made| {
+            let minutes = (now - made).whole_minutes().max(0);
+            format!("{} h {} min old", minutes / 60, minutes % 60)
+        },
+    );
+    let standing = match &leftover.standing {
+        Standing::Expired => "expired".to_owned(),
+        Standing::InUse { why } => format!("in use perhaps: {why}"),
+        Standing::Untagged => {
+            format!("has no tags; if nobody needs it, delete it with --confirm={}", clean_line(&leftover.name))
+        }
+        Standing::Doubtful { why } => format!("doubtful, look at it yourself: {}", clean_line(why)),
+    };
+    format!(
+        "  {} {} ({}), run {}, {age}, billed: {}; {standing}",
+        leftover.kind.name(),
+        clean_line(&leftover.name),
+        clean_line(&leftover.identity),
+        clean_line(&leftover.run),
+        clean_line(&leftover.cost)
+    )
+}
