@@ -127,8 +127,8 @@ at_each_step! {
     killed_in_a_restore_to_a_moment, restore_plan("rds-pitr", RESTORE_ALL),
     |step: &str| killed_in_a_restore("rds-pitr", RESTORE_ALL, step),
     identify_target check_database create_canaries choose_moment destroy_canaries await_restorable request_restore
-    await_copy connect_copy prove_moment validate_data compare_settings watch_name rename_source rename_copy
-    prove_promotion swap_back prove_source keep_copy
+    await_copy connect_copy prove_moment validate_data compare_settings watch_name guard_copy rename_source rename_copy
+    prove_promotion swap_back prove_source prove_copy keep_copy
 }
 
 const FRESH: &str = "snapshot = \"fresh\"";

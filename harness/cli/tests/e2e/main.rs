@@ -15,6 +15,7 @@ mod hostile;
 mod lies;
 mod matrix;
 mod plan_mistakes;
+mod promotions;
 mod refusals;
 mod restores;
 mod runbook;

@@ -40,6 +40,8 @@ impl Pair {
                 database: database.into(),
                 user: "drill".into(),
                 own_sandbox: true,
+                instance: None,
+                patience_s: 0,
             };
             Server::new(reference, Secret::new(exports["LIFEBOAT_SANDBOX_PASSWORD"].clone()))
         };
