@@ -81,7 +81,10 @@ async fn choose(s: Scene, context: Context, choice: Choice) -> Result<(), StepEr
     let id = &source.identifier;
     let (found, what) = match &choice {
         Choice::Named(name) => (rds.find_snapshot(name).await, format!("a snapshot `{name}`")),
-        _ => (rds.latest_automated_snapshot(id).await, "an automated snapshot".to_owned()),
+        _ => {
+            let found = rds.latest_automated_snapshot(&source.resource_id).await;
+            (found, "an automated snapshot".to_owned())
+        }
     };
     let found = found.map_err(|error| error.ends_step("cannot look snapshots up"))?.ok_or_else(|| {
         StepError::Unmet(format!(
