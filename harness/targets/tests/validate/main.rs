@@ -4,6 +4,7 @@
 
 mod benchmark;
 mod changes;
+mod old_snapshot;
 mod own_server;
 mod physical;
 mod random;

@@ -116,3 +116,12 @@ pub async fn connect(server: &Server) -> Session {
 pub fn lines(validation: &Validation, outcome: DataOutcome) -> Vec<String> {
     validation.of(outcome).map(|finding| format!("{} {}", finding.subject, finding.message)).collect()
 }
+
+/// Asserts that the findings of one outcome say all of this.
+#[track_caller]
+pub fn says(validation: &Validation, outcome: DataOutcome, words: &[&str]) {
+    let said = lines(validation, outcome).join("\n");
+    for part in words {
+        assert!(said.contains(part), "{outcome:?} does not say `{part}`: {:#?}", validation.findings);
+    }
+}
