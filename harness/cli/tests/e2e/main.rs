@@ -17,6 +17,7 @@ mod matrix;
 mod plan_mistakes;
 mod promotions;
 mod refusals;
+mod resources;
 mod restores;
 mod runbook;
 mod runtimes;
