@@ -3,7 +3,7 @@
 use lifeboat_engine::{Context, OptionsError, Params, StepError};
 use lifeboat_model::{Port, RdsInstanceTarget, Secret, ServerRef, UndoAction, short_hash};
 use lifeboat_targets::postgres::Server;
-use lifeboat_targets::rds::InstanceView;
+use lifeboat_targets::rds::{InstanceView, Rds};
 
 /// The tag that allows drills on a resource, and its value.
 pub const ALLOW_TAG: (&str, &str) = ("lifeboat:drill", "allowed");
@@ -21,6 +21,11 @@ pub fn session_name(params: &Params, role: &str) -> String {
 /// What takes every session of the drill back.
 pub fn end_sessions(params: &Params, server: &Server) -> UndoAction {
     UndoAction::EndSessions { server: server.reference().clone(), application_name: session_prefix(params) }
+}
+
+/// The same in words.
+pub fn end_sessions_text(params: &Params) -> String {
+    format!("end the sessions `{}*` and wait until the server counts none", session_prefix(params))
 }
 
 /// A step's act as the engine wants it, from what the drill's steps share.
@@ -61,6 +66,8 @@ pub fn server(
         database: database.into(),
         user: user.into(),
         own_sandbox: params.own_sandbox,
+        instance: None,
+        patience_s: 0,
     };
     Server::new(reference, password.clone())
 }
@@ -87,7 +94,34 @@ pub fn instance_server(
         );
         return Err(StepError::Failed(text));
     };
-    Ok(server(params, host, port, &target.database, &target.user, &target.password))
+    let found = server(params, host, port, &target.database, &target.user, &target.password);
+    Ok(found.of_instance(&instance.resource_id))
+}
+
+/// Looks a DB instance up, journals what it is, keeps it under this name, and refuses it if nobody released it for
+/// drills.
+///
+/// # Errors
+/// The sentence that says what is wrong.
+pub async fn released_instance(
+    params: &Params,
+    rds: &Rds,
+    context: &Context,
+    id: &str,
+    kept_as: &str,
+) -> Result<InstanceView, StepError> {
+    let instance = rds.describe(id).await.map_err(|error| {
+        let hint = match error.code.as_str() {
+            "DBInstanceNotFound" => " (check identifier, region and account of the plan)",
+            _ => "",
+        };
+        error.ends_step(format!("cannot look up DB instance `{id}`{hint}"))
+    })?;
+    context.identified(instance.identity()).await?;
+    context.observe(kept_as, &instance);
+    let (key, value) = ALLOW_TAG;
+    may_harm(params, id, Some(instance.tag(key) == Some(value)))?;
+    Ok(instance)
 }
 
 /// Refuses a target that nobody released for drills: it needs the tag or its name in `--confirm`, and in production

@@ -46,6 +46,7 @@ fn good() -> Value {
         "validation": validation("same"),
         "promoted": {"resource_id": "db-B", "canaries": before},
         "swapped-back": {"resource_id": "db-A", "canaries": {"3": "canary 3"}},
+        "writes-to-the-copy": {"copy": "copy", "at": "127.0.0.1:5432", "told": {"nobody": "nothing was written"}},
     })
 }
 
@@ -70,10 +71,11 @@ const ASKED: &str = "the copy has what was asked for";
 const DROPPED: &str = "what the restore did not carry over";
 const PROMOTED: &str = "the name served the copy";
 const BACK: &str = "the source serves again";
+const UNWRITTEN: &str = "nobody wrote to the promoted copy";
 
 #[rstest]
 fn a_good_restore_passes(
-    #[values(AVAILABLE, SERVER, MOMENT, DATA, ASKED, DROPPED, PROMOTED, BACK)] check: &str,
+    #[values(AVAILABLE, SERVER, MOMENT, DATA, ASKED, DROPPED, PROMOTED, BACK, UNWRITTEN)] check: &str,
 ) {
     let (judgement, message) = judged(check, good(), json!({"promote": true}));
     assert_eq!(judgement, Judgement::Passed, "{check}: {message}");
@@ -140,6 +142,22 @@ fn a_database_without_tables_proves_nothing() {
 )]
 #[case::not_back(BACK, "swapped-back-error", json!("waited"), Judgement::Failed, "did not serve the source")]
 #[case::writers(PROMOTED, "not-promoted", json!("somebody wrote"), Judgement::Failed, "somebody wrote")]
+#[case::perhaps_writers(PROMOTED, "promotion-unclear", json!("busy"), Judgement::Inconclusive, "busy")]
+#[case::told_once(UNWRITTEN, "promotion-unclear", json!("busy"), Judgement::Unasked, "not promoted")]
+#[case::lost_rows(
+    UNWRITTEN,
+    "writes-to-the-copy",
+    json!({"copy": "orders-lb", "at": "127.0.0.1:7", "told": {"somebody": "tables were written"}}),
+    Judgement::Failed,
+    "DB instance `orders-lb` is kept with it at 127.0.0.1:7"
+)]
+#[case::perhaps_lost_rows(
+    UNWRITTEN,
+    "writes-to-the-copy",
+    json!({"copy": "orders-lb", "at": null, "told": {"unclear": "no answer"}}),
+    Judgement::Inconclusive,
+    "(no answer); DB instance `orders-lb` is not deleted"
+)]
 fn what_is_wrong_is_named(
     #[case] check: &str,
     #[case] name: &str,
@@ -156,7 +174,7 @@ fn what_is_wrong_is_named(
 
 #[rstest]
 fn without_a_copy_nothing_passes(
-    #[values(AVAILABLE, SERVER, MOMENT, DATA, ASKED, DROPPED, PROMOTED, BACK)] check: &str,
+    #[values(AVAILABLE, SERVER, MOMENT, DATA, ASKED, DROPPED, PROMOTED, BACK, UNWRITTEN)] check: &str,
 ) {
     let (judgement, message) = judged(check, json!({}), json!({"promote": true}));
     assert_eq!(judgement, Judgement::Inconclusive, "{check}: {message}");

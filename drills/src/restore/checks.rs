@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lifeboat_engine::{Check, objective_checks};
+use lifeboat_engine::{Check, with_objectives};
 use lifeboat_model::{DrillRecord, Finding, Judgement, Proof};
 use lifeboat_targets::postgres::validate::{DataFinding, DataOutcome, Validation};
 use lifeboat_targets::postgres::{Canaries, ServerWitness};
@@ -15,16 +15,14 @@ const SHOWN: usize = 20;
 
 /// The checks of every restore.
 pub fn checks() -> Vec<Check> {
-    let mut checks = objective_checks().to_vec();
-    checks.extend([
+    with_objectives([
         Check { name: "the copy became available", judge: became_available },
         Check { name: "the copy is another server", judge: another_server },
         Check { name: "the copy is of the moment", judge: of_the_moment },
         Check { name: "the data is the source's", judge: data_is_the_same },
         Check { name: "the copy has what was asked for", judge: settings_as_asked },
         Check { name: "what the restore did not carry over", judge: settings_dropped },
-    ]);
-    checks
+    ])
 }
 
 fn became_available(record: &DrillRecord) -> Finding {

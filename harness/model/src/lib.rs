@@ -24,6 +24,7 @@ mod time_point;
 mod undo;
 mod variables;
 mod verdict;
+mod write_state;
 
 pub use attempt::{Attempt, AttemptOutcome, DEADLINE, Stream, StreamSummary, summarise};
 pub use document::PlanDocument;
@@ -50,6 +51,7 @@ pub use record::{
 pub use secret::Secret;
 pub use short_hash::short_hash;
 pub use time_point::Elapsed;
-pub use undo::{ItemKey, PendingUndo, ServerRef, UndoAction};
+pub use undo::{ItemKey, PendingUndo, ServerRef, UndoAction, Unwritten};
 pub use variables::{VariableError, expand, names};
 pub use verdict::{Finding, Judgement, Restoration, Verdict, drill_verdict};
+pub use write_state::WriteState;

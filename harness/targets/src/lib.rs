@@ -15,4 +15,4 @@ pub mod rds;
 pub use aws::{Aws, AwsError, Effect, is_loopback, pause};
 pub use dns::dns_probe;
 pub use http::http_probe;
-pub use undo::{RUN_TAG, WorldInterpreter, give_name};
+pub use undo::{EXPIRES_TAG, RUN_TAG, WorldInterpreter, give_name};

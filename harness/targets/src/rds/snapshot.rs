@@ -87,18 +87,22 @@ impl Rds {
         }
     }
 
-    /// The newest automated snapshot of an instance that is available.
+    /// The newest automated snapshot, of those that are available, of the instance with that DbiResourceId: its name may
+    /// have been another's when one was taken.
     ///
     /// # Errors
     /// [`AwsError`].
-    pub async fn latest_automated_snapshot(&self, source: &str) -> Result<Option<SnapshotView>, AwsError> {
+    pub async fn latest_automated_snapshot(
+        &self,
+        resource_id: &str,
+    ) -> Result<Option<SnapshotView>, AwsError> {
         let mut found = Vec::new();
         let mut marker = None;
         loop {
             let page = self
                 .aws()
                 .read(|| async {
-                    let call = self.client().describe_db_snapshots().db_instance_identifier(source);
+                    let call = self.client().describe_db_snapshots().dbi_resource_id(resource_id);
                     let sent = call.snapshot_type("automated").set_marker(marker.clone()).send().await;
                     sent.map_err(|error| AwsError::of("DescribeDBSnapshots", &error))
                 })
@@ -109,7 +113,12 @@ impl Rds {
                 _ => break,
             }
         }
-        found.retain(|snapshot| snapshot.status == "available" && snapshot.kind == "automated");
+        // An endpoint that ignores what it was asked for answers with others as well.
+        found.retain(|snapshot| {
+            snapshot.status == "available"
+                && snapshot.kind == "automated"
+                && snapshot.source_resource_id == resource_id
+        });
         Ok(found.into_iter().max_by_key(|snapshot| snapshot.taken))
     }
 

@@ -2,8 +2,9 @@
 
 mod dynamodb;
 mod interpreter;
+mod looks;
 mod postgres;
 mod rds;
 
 pub use interpreter::WorldInterpreter;
-pub use rds::{RUN_TAG, give_name};
+pub use rds::{EXPIRES_TAG, RUN_TAG, give_name};

@@ -1,13 +1,19 @@
 //! Undo actions over SQL.
+//!
+//! A server that does not answer is waited for; where it is a DB instance, the control plane says whether there is
+//! anything left to wait for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use lifeboat_engine::wait_for;
-use lifeboat_model::{Secret, ServerRef, UndoEnd};
+use lifeboat_model::{Secret, ServerRef, UndoEnd, Unwritten};
 
-use crate::postgres::{PgError, Server, Session, drop_schema};
+use super::looks::Misses;
+use crate::postgres::{PgError, Server, Session, Told, drop_schema, written_since};
+use crate::rds::Rds;
+use crate::{Aws, pause};
 
 /// How long a server that does not answer, or is full, gets to come back: a failover on AWS takes up to 37 s.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -30,8 +36,8 @@ impl Servers {
         Self { passwords, given_up: Mutex::default() }
     }
 
-    /// A session on a server, which gets time to come back.
-    async fn connect(&self, reference: &ServerRef) -> Result<Session, String> {
+    /// A session on a server, which gets time to come back; none where its DB instance is gone for good.
+    async fn connect(&self, reference: &ServerRef, aws: Option<&Aws>) -> Result<Option<Session>, String> {
         let key = (reference.target.clone(), reference.user.clone());
         let password = self.passwords.get(&key).ok_or_else(|| {
             format!(
@@ -42,17 +48,23 @@ impl Servers {
         let server = Server::new(reference.clone(), password.clone());
         let address = server.address();
         let known = self.given_up.lock().unwrap_or_else(PoisonError::into_inner).contains(&address);
-        let limit = if known { LITTLE_PATIENCE } else { PATIENCE };
+        let limit = match known {
+            true => LITTLE_PATIENCE,
+            false => PATIENCE.max(Duration::from_secs(reference.patience_s)),
+        };
         let what = format!("a connection to {address} as `{}`", reference.user);
-        let connected = wait_for(what, Duration::from_millis(250), limit, || async {
+        let connecting = wait_for(what, Duration::from_millis(250), limit, || async {
             match server.connect("lifeboat/undo", Duration::from_secs(5)).await {
                 Err(error) if error.is_passing() => Err(error),
                 settled => Ok(settled),
             }
-        })
-        .await;
+        });
+        let connected = tokio::select! {
+            connected = connecting => connected,
+            () = gone(reference, aws, limit) => return Ok(None),
+        };
         match connected {
-            Ok(settled) => settled.map_err(|error| format!("cannot connect to {address}: {error}")),
+            Ok(settled) => settled.map(Some).map_err(|error| format!("cannot connect to {address}: {error}")),
             Err(error) => {
                 self.given_up.lock().unwrap_or_else(PoisonError::into_inner).insert(address);
                 Err(error.to_string())
@@ -64,11 +76,12 @@ impl Servers {
     pub async fn drop_schema(
         &self,
         server: &ServerRef,
+        aws: Option<&Aws>,
         schema: &str,
         comment: &str,
         application_name: &str,
     ) -> Result<(UndoEnd, String), String> {
-        let session = self.connect(server).await?;
+        let Some(session) = self.connect(server, aws).await? else { return Ok(went_with(server)) };
         // The statement that creates it may still be under way, and find its lock after we have looked.
         end_sessions(&session, application_name).await?;
         let done = drop_schema(&session, schema, comment).await;
@@ -80,13 +93,54 @@ impl Servers {
     pub async fn end_sessions(
         &self,
         server: &ServerRef,
+        aws: Option<&Aws>,
         application_name: &str,
     ) -> Result<(UndoEnd, String), String> {
-        let session = self.connect(server).await?;
+        let Some(session) = self.connect(server, aws).await? else { return Ok(went_with(server)) };
         let done = end_sessions(&session, application_name).await;
         session.close().await;
         done.map(|()| (UndoEnd::Undone, "no session of the run is left".into()))
     }
+
+    /// Whether others have written to a server to which nobody comes any more.
+    pub async fn written_since(&self, unwritten: &Unwritten, aws: &Aws) -> Result<Told, String> {
+        let Some(session) = self.connect(&unwritten.server, Some(aws)).await? else {
+            return Err("it is gone".into());
+        };
+        let told = written_since(&session, &unwritten.since, 0, true).await;
+        session.close().await;
+        told.map_err(|error| error.to_string())
+    }
+}
+
+/// What is said of what was in a DB instance that is gone.
+fn went_with(server: &ServerRef) -> (UndoEnd, String) {
+    let instance = server.instance.as_deref().unwrap_or_default();
+    (UndoEnd::NotNeeded, format!("DB instance {instance} is gone, and all that was in it"))
+}
+
+/// Ends once the control plane has said that the DB instance is not there any more; never where it cannot be asked.
+async fn gone(reference: &ServerRef, aws: Option<&Aws>, limit: Duration) {
+    if let (Some(aws), Some(instance)) = (aws, &reference.instance) {
+        let (rds, misses) = (Rds::new(aws), Misses::default());
+        let (rds, misses) = (&rds, &misses);
+        // Most servers answer at once, and nobody has to be asked.
+        pause(aws.pace()).await;
+        let missed = wait_for("the instance to be gone", aws.pace(), limit, || async move {
+            match rds.find_by_resource_id(instance).await {
+                Ok(None) if misses.one_more() => Ok(()),
+                Ok(None) => Err("not there"),
+                _ => {
+                    misses.none();
+                    Err("there, or not to be asked")
+                }
+            }
+        });
+        if missed.await.is_ok() {
+            return;
+        }
+    }
+    std::future::pending().await
 }
 
 /// Waits until the server counts no session whose application name begins so.

@@ -7,29 +7,36 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use lifeboat_engine::wait_for;
-use lifeboat_model::{UndoAction, UndoEnd};
+use lifeboat_model::{UndoAction, UndoEnd, Unwritten};
 
+use super::looks::Misses;
+use super::postgres::Servers;
+use crate::postgres::Told;
 use crate::rds::{InstanceView, Rds};
 use crate::{Aws, AwsError};
 
 /// The tag of what a run made.
 pub const RUN_TAG: &str = "lifeboat:run";
 
+/// The tag that says until when a run may need what it made.
+pub const EXPIRES_TAG: &str = "lifeboat:expires";
+
 /// After a rename was accepted, so many looks may still find the old name before it is asked for again.
 const LOOKS_FOR_A_NAME: u32 = 12;
-
-/// So many looks in a row must find nothing to do before that is believed: a call that was under way when the run ended
-/// may still have its effect.
-const LOOKS_FOR_NOTHING: u32 = 5;
 
 /// What an undo came to, or why it did not.
 type Ended = Result<(UndoEnd, String), String>;
 
 /// Carries one out.
-pub async fn undo(aws: &Aws, action: &UndoAction) -> Ended {
+pub async fn undo(aws: &Aws, servers: &Servers, action: &UndoAction) -> Ended {
     let rds = Rds::new(aws);
     match action {
-        UndoAction::DeleteInstance { instance, run, never, patience_s } => {
+        UndoAction::DeleteInstance { instance, run, never, patience_s, unless_written } => {
+            if let Some(unwritten) = unless_written
+                && let Some(why) = kept(&rds, servers, instance, run, unwritten).await
+            {
+                return Err(why);
+            }
             delete_instance(&rds, instance, run, never, Duration::from_secs(*patience_s)).await
         }
         UndoAction::RestoreName { resource_id, name, patience_s } => {
@@ -67,8 +74,48 @@ where
     wait_for(what, aws.pace(), patience, look).await.map_err(|error| error.to_string())?
 }
 
+/// Why an instance of the run's is not deleted: it holds, or may hold, what others wrote to it and nothing else does.
+async fn kept(
+    rds: &Rds,
+    servers: &Servers,
+    instance: &str,
+    run: &str,
+    unwritten: &Unwritten,
+) -> Option<String> {
+    let found = match rds.find(instance).await {
+        Ok(Some(found)) if found.tag(RUN_TAG) == Some(run) && found.status != "deleting" => found,
+        // What to do about any other is said where it is deleted.
+        Ok(_) => return None,
+        Err(error) => return Some(format!("whether others wrote to `{instance}` was not seen: {error}")),
+    };
+    let why = match servers.written_since(unwritten, rds.aws()).await {
+        Ok(Told::Nobody(_)) => return None,
+        Ok(Told::Somebody(how)) => format!("others have written to it while it had another's name ({how})"),
+        Ok(Told::Unclear(why)) | Err(why) => {
+            format!("it cannot be told whether others have written to it while it had another's name ({why})")
+        }
+    };
+    // It may be needed for longer than the run thought.
+    let expiry: Vec<String> =
+        found.tags.iter().map(|(key, _)| key).filter(|key| *key == EXPIRES_TAG).cloned().collect();
+    let lasts = match expiry.is_empty() {
+        true => Ok(()),
+        false => rds.remove_tags(&found.arn, &expiry).await,
+    };
+    let expires = lasts.err().map(|error| format!("; its tag {EXPIRES_TAG} is still on it: {error}"));
+    let server = &unwritten.server;
+    Some(format!(
+        "DB instance `{instance}` is kept: {why}; its rows are in database `{}` at {}:{}: bring what is missing back to \
+         where it belongs, then delete it{}",
+        server.database,
+        server.host,
+        server.port,
+        expires.unwrap_or_default()
+    ))
+}
+
 async fn delete_instance(rds: &Rds, instance: &str, run: &str, never: &str, patience: Duration) -> Ended {
-    let (asked, missed) = (AtomicBool::new(false), AtomicU32::new(0));
+    let (asked, missed) = (AtomicBool::new(false), Misses::default());
     let (asked, missed) = (&asked, &missed);
     patiently(rds.aws(), format!("`{instance}` to be gone"), patience, || async move {
         let found = match rds.find(instance).await {
@@ -76,12 +123,13 @@ async fn delete_instance(rds: &Rds, instance: &str, run: &str, never: &str, pati
             Ok(None) if asked.load(Relaxed) => {
                 return Ok(Ok((UndoEnd::Undone, format!("DB instance `{instance}` deleted"))));
             }
-            Ok(None) if missed.fetch_add(1, Relaxed) < LOOKS_FOR_NOTHING => return Err("not there".into()),
+            Ok(None) if !missed.one_more() => return Err("not there".into()),
             Ok(None) => {
                 return Ok(Ok((UndoEnd::NotNeeded, format!("DB instance `{instance}` is not there"))));
             }
             Err(error) => return again(error),
         };
+        missed.none();
         if found.resource_id == never {
             return Ok(Err(format!("`{instance}` is the target of the drill itself and was left alone")));
         }
@@ -115,7 +163,8 @@ async fn delete_instance(rds: &Rds, instance: &str, run: &str, never: &str, pati
 /// # Errors
 /// Why it has not, as a sentence.
 pub async fn give_name(rds: &Rds, resource_id: &str, name: &str, patience: Duration) -> Ended {
-    let (asked, named, since) = (AtomicBool::new(false), AtomicU32::new(0), AtomicU32::new(0));
+    // To have its name already is nothing to do as well.
+    let (asked, named, since) = (AtomicBool::new(false), Misses::default(), AtomicU32::new(0));
     let (asked, named, since) = (&asked, &named, &since);
     patiently(rds.aws(), format!("{resource_id} to be called `{name}`"), patience, || async move {
         let found = match rds.find_by_resource_id(resource_id).await {
@@ -126,11 +175,10 @@ pub async fn give_name(rds: &Rds, resource_id: &str, name: &str, patience: Durat
         };
         let status = format!("`{}` is {}", found.identifier, found.status);
         if is_changing(&found) {
-            named.store(0, Relaxed);
+            named.none();
             return Err(status);
         }
-        if found.identifier == name && !asked.load(Relaxed) && named.fetch_add(1, Relaxed) < LOOKS_FOR_NOTHING
-        {
+        if found.identifier == name && !asked.load(Relaxed) && !named.one_more() {
             return Err(status);
         }
         if found.identifier == name {
@@ -166,7 +214,7 @@ fn is_changing(instance: &InstanceView) -> bool {
 }
 
 async fn delete_snapshot(rds: &Rds, snapshot: &str, run: &str, patience: Duration) -> Ended {
-    let (asked, missed) = (AtomicBool::new(false), AtomicU32::new(0));
+    let (asked, missed) = (AtomicBool::new(false), Misses::default());
     let (asked, missed) = (&asked, &missed);
     patiently(rds.aws(), format!("snapshot `{snapshot}` to be gone"), patience, || async move {
         let found = match rds.find_snapshot(snapshot).await {
@@ -174,12 +222,13 @@ async fn delete_snapshot(rds: &Rds, snapshot: &str, run: &str, patience: Duratio
             Ok(None) if asked.load(Relaxed) => {
                 return Ok(Ok((UndoEnd::Undone, format!("DB snapshot `{snapshot}` deleted"))));
             }
-            Ok(None) if missed.fetch_add(1, Relaxed) < LOOKS_FOR_NOTHING => return Err("not there".into()),
+            Ok(None) if !missed.one_more() => return Err("not there".into()),
             Ok(None) => {
                 return Ok(Ok((UndoEnd::NotNeeded, format!("DB snapshot `{snapshot}` is not there"))));
             }
             Err(error) => return again(error),
         };
+        missed.none();
         if found.tag(RUN_TAG) != Some(run) {
             return Ok(Err(not_ours(&format!("DB snapshot `{snapshot}`"))));
         }

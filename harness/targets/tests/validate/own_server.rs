@@ -116,6 +116,8 @@ impl OwnServer {
             database: "postgres".into(),
             user: "postgres".into(),
             own_sandbox: true,
+            instance: None,
+            patience_s: 0,
         };
         Server::new(reference, Secret::new(String::new()))
     }

@@ -13,6 +13,7 @@ mod run;
 mod sandbox;
 mod snapshot;
 mod sql;
+mod steps;
 
 pub use aws::Aws;
 pub use command::{Ended, Process, Signal};
@@ -24,6 +25,8 @@ pub use moto::Moto;
 pub use plans::{BACKED_UP_SEED, ORDERS_SEED, PLAIN_SEED, exhaustion_plan, failover_plan, restore_plan};
 pub use python::junit_problems;
 pub use run::{Record, Run};
-pub use sandbox::{External, containers_labelled, containers_of, processes_in, sandbox_folders};
+pub use sandbox::{External, containers_labelled, containers_of, processes_in, sandbox_folders, volumes_of};
 pub use snapshot::snapshot;
 pub use sql::{Database, Held, rows};
+pub(crate) use steps::at_each_step;
+pub use steps::steps_of;

@@ -14,9 +14,9 @@ use super::buckets::{Buckets, position};
 use super::example::{SHOWN, example};
 use super::locate::{Found, Reading};
 use super::{CompareOptions, TableComparison, sample};
-use crate::dynamodb::Dynamo;
 use crate::dynamodb::item_digest::{Digester, Item};
 use crate::dynamodb::scan::Reader;
+use crate::dynamodb::{Dynamo, Mark};
 use crate::{AwsError, Effect};
 
 /// Both tables are read at most so often: a comparison that finds more has found enough.
@@ -35,12 +35,12 @@ pub(super) struct Pair {
     pub source: Reader,
     pub copy: Reader,
     pub key: Arc<[String]>,
-    pub ignore_marker: Option<String>,
+    pub ignore: Option<Mark>,
 }
 
 impl Pair {
     pub(super) fn counts(&self, item: &Item) -> bool {
-        self.ignore_marker.as_ref().is_none_or(|marker| !item.contains_key(marker))
+        self.ignore.as_ref().is_none_or(|mark| !mark.is_on(item))
     }
 
     /// Reads both from end to end at the same time. Each page is given to a copy of `take` with its side.
@@ -101,12 +101,7 @@ async fn compare(
         let message = format!("the key of `{source}` is ({key}), that of `{copy}` ({other})");
         return Err(refused("keys-differ", message));
     }
-    let pair = Pair {
-        source: readers.0,
-        copy: readers.1,
-        key: key.into(),
-        ignore_marker: options.ignore_marker.clone(),
-    };
+    let pair = Pair { source: readers.0, copy: readers.1, key: key.into(), ignore: options.ignore.clone() };
     let mut result = match options.sample {
         Some(size) => sample::compare(&pair, size, options).await?,
         None => compare_all(&pair, options).await?,

@@ -1,0 +1,147 @@
+//! Whether anybody but the drill has written to a server since a moment.
+//!
+//! Every transaction that writes takes a number, so that none was taken by others, and none of those that had theirs has
+//! been committed, proves that nobody wrote. Where some were, as by autovacuum, by other databases of the server or by the
+//! provider itself, the counters of this database's tables and catalogues decide; they are handed in by sessions up to ten
+//! seconds late. Not noticed in that case: large objects whose catalogue is not readable, and values that a sequence gave
+//! out without a row being written. Of other databases it is seen only that they were written, by whomever.
+
+use std::time::Duration;
+
+use lifeboat_engine::wait_for;
+use lifeboat_model::WriteState;
+use serde::{Deserialize, Serialize};
+
+use super::{OWN_SCHEMAS, PgError, Session};
+
+/// Sessions hand in their counters within this.
+const HANDED_IN_WITHIN: Duration = Duration::from_secs(11);
+
+/// Whether somebody wrote: a sentence that says how it is known, or what is in the way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Told {
+    /// Nobody did.
+    Nobody(String),
+    /// Somebody did.
+    Somebody(String),
+    /// It cannot be told.
+    Unclear(String),
+}
+
+/// How far a server's writing has come.
+///
+/// # Errors
+/// [`PgError`].
+pub async fn write_state(session: &Session) -> Result<WriteState, PgError> {
+    // A snapshot ends at the latest transaction that has ended. Whoever has a number and has not ended holds a lock on it,
+    // of 32 bits; clients have a user, autovacuum has none, and a prepared transaction belongs to no session.
+    let numbers = "WITH s AS (SELECT txid_snapshot_xmax(txid_current_snapshot()) AS ended), \
+                   running AS (SELECT l.virtualtransaction AS owner, a.pid IS NOT NULL OR p.gid IS NOT NULL AS of_clients, \
+                       ended - 2147483648 \
+                         + (l.transactionid::text::bigint - (ended & 4294967295) + 6442450944) % 4294967296 AS number \
+                     FROM s CROSS JOIN pg_locks l \
+                     LEFT JOIN pg_stat_activity a \
+                       ON a.pid = l.pid AND a.datname = current_database() AND a.usesysid IS NOT NULL \
+                     LEFT JOIN pg_prepared_xacts p \
+                       ON p.transaction::text = l.transactionid::text AND p.database = current_database() \
+                     WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted) \
+                   SELECT greatest(ended, 1 + (SELECT max(number) FROM running)), \
+                     ARRAY(SELECT min(number) FROM running WHERE of_clients GROUP BY owner ORDER BY 1) FROM s";
+    let tables = "SELECT md5(coalesce(string_agg(concat_ws(' ', c.oid, c.relfilenode, pg_stat_get_tuples_inserted(c.oid), \
+                    pg_stat_get_tuples_updated(c.oid), pg_stat_get_tuples_deleted(c.oid)), ';' ORDER BY c.oid), '')) \
+                  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+                  WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't' AND n.nspname <> 'pg_toast' \
+                    AND NOT starts_with(n.nspname, $1) \
+                    AND c.relname NOT IN ('pg_statistic', 'pg_statistic_ext_data', 'pg_stat_statements')";
+    // Nobody's clients are in the templates, and rdsadmin is Amazon's own.
+    let others = "SELECT md5(coalesce(string_agg(concat_ws(' ', datname, tup_inserted, tup_updated, tup_deleted), ';' \
+                    ORDER BY datname), '')) \
+                  FROM pg_stat_database \
+                  WHERE datname <> ALL (ARRAY[current_database(), 'template0', 'template1', 'rdsadmin'])";
+    let client = session.client();
+    let row = client.query_one(numbers, &[]).await?;
+    Ok(WriteState {
+        next_transaction: row.get(0),
+        open: row.get(1),
+        tables: client.query_one(tables, &[&OWN_SCHEMAS]).await?.get(0),
+        others: client.query_one(others, &[]).await?.get(0),
+    })
+}
+
+/// Whether anybody but the drill has written since, which has written `own` transactions itself. `alone`: every session
+/// of others has ended since, and has handed in its counters with that.
+///
+/// # Errors
+/// [`PgError`].
+pub async fn written_since(
+    session: &Session,
+    since: &WriteState,
+    own: i64,
+    alone: bool,
+) -> Result<Told, PgError> {
+    let now = write_state(session).await?;
+    let begun = now.next_transaction - since.next_transaction - own;
+    let ended = committed(session, &since.open).await?;
+    let still_open = |now: &WriteState| {
+        let open = now.open.len();
+        let text = format!("{open} transactions are open that may have written since the moment; end them");
+        (open > 0 && !alone).then_some(text)
+    };
+    if begun <= 0 && ended == 0 {
+        let nobody = "no transaction but the drill's own has written since the moment";
+        return Ok(still_open(&now).map_or_else(|| Told::Nobody(nobody.into()), Told::Unclear));
+    }
+    let of_others = match (begun, ended) {
+        (1.., 0) => format!("{begun} transactions of others have begun since the moment"),
+        (1.., _) => format!(
+            "{begun} transactions of others have begun and {ended} that were open have ended since the moment"
+        ),
+        _ => format!("{ended} transactions of others that were open at the moment have ended since"),
+    };
+    let settled =
+        wait_for("counters that are handed in", Duration::from_millis(250), HANDED_IN_WITHIN * 2, || async {
+            match write_state(session).await {
+                Ok(now) if now.tables != since.tables || alone => Ok(Ok(now)),
+                Ok(now) => match may_be_late(session).await {
+                    Ok(true) => Err("another session was busy a moment ago"),
+                    settled => Ok(settled.map(|_| now)),
+                },
+                Err(error) => Ok(Err(error)),
+            }
+        });
+    let now = match settled.await {
+        Ok(now) => now?,
+        Err(error) => return Ok(Told::Unclear(format!("{of_others}: {error}"))),
+    };
+    Ok(if now.tables != since.tables {
+        Told::Somebody(format!("{of_others}, and tables were written"))
+    } else if now.others != since.others {
+        Told::Unclear(format!(
+            "{of_others}, and databases of the server were written that this role's connection does not look into"
+        ))
+    } else if let Some(why) = still_open(&now) {
+        Told::Unclear(why)
+    } else {
+        Told::Nobody(format!("{of_others}, and no table of this database was written"))
+    })
+}
+
+/// How many of these transactions have been committed.
+async fn committed(session: &Session, open: &[i64]) -> Result<i64, PgError> {
+    if open.is_empty() {
+        return Ok(0);
+    }
+    // Of one that is too old it is not known any more.
+    let query = "SELECT count(*) FROM unnest($1::bigint[]) AS x \
+                 WHERE coalesce(txid_status(x), 'committed') = 'committed'";
+    Ok(session.client().query_one(query, &[&open]).await?.get(0))
+}
+
+/// Whether another session of this database may still have counters to hand in.
+async fn may_be_late(session: &Session) -> Result<bool, PgError> {
+    let query = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() \
+                   AND pid <> pg_backend_pid() AND backend_type = 'client backend' \
+                   AND (state_change IS NULL OR state_change > clock_timestamp() - make_interval(secs => $1)))";
+    Ok(session.client().query_one(query, &[&HANDED_IN_WITHIN.as_secs_f64()]).await?.get(0))
+}
