@@ -8,7 +8,7 @@ fn instance(identifier: &str, id: &str, group: &str) -> Value {
     json!({
         "identifier": identifier, "resource_id": id, "arn": "", "engine": "", "class": "", "status": "available",
         "zone": "a", "secondary_zone": null, "multi_az": false, "endpoint": null, "pending_changes": false,
-        "parameter_groups": [], "tags": [], "restorable_until": null, "settings": settings(group, 1),
+        "parameter_groups": [], "tags": [["lifeboat:run", "r"]], "restorable_until": null, "settings": settings(group, 1),
     })
 }
 
@@ -40,6 +40,7 @@ fn good() -> Value {
     json!({
         "source": instance("orders", "db-A", "own"), "copy": instance("copy", "db-B", "own"),
         "copy-settled": instance("copy", "db-B", "own"), "asked-settings": settings("own", 1),
+        "asked-tags": {"lifeboat:run": "r"},
         "source-server": server("1", false), "copy-server": server("2", false), "restore": "available",
         "canaries-expected": before, "canaries-copy": before, "canaries-source": {"3": "canary 3"},
         "validation": validation("same"),
@@ -108,6 +109,14 @@ fn a_database_without_tables_proves_nothing() {
     Judgement::Failed,
     "DBParameterGroupName"
 )]
+#[case::tag(
+    ASKED,
+    "asked-tags",
+    json!({"lifeboat:run": "other"}),
+    Judgement::Failed,
+    "tag lifeboat:run is r and not other"
+)]
+#[case::no_tag(ASKED, "asked-tags", json!({"team": "shop"}), Judgement::Failed, "tag team is none and not shop")]
 #[case::retention(
     DROPPED,
     "asked-settings",

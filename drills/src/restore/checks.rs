@@ -1,5 +1,7 @@
 //! What must hold after every restore.
 
+use std::collections::BTreeMap;
+
 use lifeboat_engine::{Check, objective_checks};
 use lifeboat_model::{DrillRecord, Finding, Judgement, Proof};
 use lifeboat_targets::postgres::validate::{DataFinding, DataOutcome, Validation};
@@ -143,7 +145,16 @@ fn differences(record: &DrillRecord) -> Result<(Vec<SettingDifference>, Vec<Sett
             None => no_copy(record),
         });
     };
-    Ok(asked.differences(&copy.settings))
+    let (mut missing, others) = asked.differences(&copy.settings);
+    // Records of runs before this was asked have none.
+    let tags = record.observed::<BTreeMap<String, String>>("asked-tags").unwrap_or_default();
+    missing.extend(tags.into_iter().filter(|(key, value)| copy.tag(key) != Some(value.as_str())).map(
+        |(key, expected)| {
+            let found = copy.tag(&key).unwrap_or("none").to_owned();
+            SettingDifference { name: format!("tag {key}"), expected, found }
+        },
+    ));
+    Ok((missing, others))
 }
 
 fn settings_as_asked(record: &DrillRecord) -> Finding {

@@ -61,6 +61,7 @@ pub async fn request_restore(s: Scene, context: Context) -> Result<(), StepError
     let settings = source.settings.for_a_copy(s.options.multi_az);
     let request = RestoreRequest { of, name: name.clone(), settings, tags: s.tags() };
     context.observe("asked-settings", &request.settings);
+    context.observe("asked-tags", &request.tags);
     context.mark("restore-requested");
     let asked = rds.aws().change(|| rds.restore(&request), || shows(&s, &rds, &name)).await;
     match asked {

@@ -16,6 +16,7 @@ mod lies;
 mod matrix;
 mod plan_mistakes;
 mod refusals;
+mod restore_lies;
 mod restores;
 mod runbook;
 mod runtimes;

@@ -18,6 +18,7 @@ pub use aws::Aws;
 pub use command::{Ended, Process, Signal};
 pub use dynamodb::{Table, dynamodb, dynamodb_plan, everything};
 pub use eventually::eventually;
+pub use http::request_with;
 pub use lab::{Lab, repository, without_docker};
 pub use moto::Moto;
 pub use plans::{BACKED_UP_SEED, ORDERS_SEED, PLAIN_SEED, exhaustion_plan, failover_plan, restore_plan};
