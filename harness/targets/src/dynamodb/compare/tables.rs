@@ -14,7 +14,7 @@ use super::buckets::{Buckets, position};
 use super::example::{SHOWN, example};
 use super::locate::{Found, Reading};
 use super::{CompareOptions, TableComparison, sample};
-use crate::dynamodb::item_digest::{Digester, Item};
+use crate::dynamodb::item_digest::{Digested, Digester, Item};
 use crate::dynamodb::scan::Reader;
 use crate::dynamodb::{Dynamo, Mark};
 use crate::{AwsError, Effect};
@@ -117,12 +117,11 @@ async fn compare_all(pair: &Pair, options: &CompareOptions) -> Result<TableCompa
         let (counts, buckets, pair) = (Arc::clone(&counts), Arc::clone(&buckets), pair.clone());
         let mut digester = Digester::new(&pair.key);
         move |side: Side, items: Vec<Item>| {
-            let mut counted = 0;
-            for item in items.iter().filter(|item| pair.counts(item)) {
-                counted += 1;
-                buckets.add(side, digester.of(item)?);
-            }
-            let all = u64::try_from(items.len()).unwrap_or(u64::MAX);
+            let counted = items.iter().filter(|item| pair.counts(item));
+            let page: Vec<Digested> = counted.map(|item| digester.of(item)).collect::<Result<_, _>>()?;
+            buckets.add(side, &page);
+            let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+            let (all, counted) = (number(items.len()), number(page.len()));
             let [source, copy, ignored] = &*counts;
             let count = if side == Side::Source { source } else { copy };
             count.fetch_add(counted, Ordering::Relaxed);
