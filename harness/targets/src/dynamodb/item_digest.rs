@@ -1,9 +1,11 @@
 //! The digest of an item: the same for items that DynamoDB takes for equal, in whatever order their attributes and the
 //! members of their sets come and however their numbers are spelled; another for any other.
 //!
-//! 128 bits: two different items of one table agree by chance less often than hardware errs. It is no cryptographic
-//! digest, which would take longer than the reading: nothing is guaranteed against somebody who makes items for the purpose
-//! of agreeing.
+//! 128 bits: two different items of one table agree by chance less often than hardware errs. The hash has a random seed,
+//! another for each comparison: which items agree cannot be worked out beforehand, and two that happened to agree once are
+//! told apart by the next comparison. So digests mean nothing outside of the comparison that they are of. It is no
+//! cryptographic digest, which would take longer than the reading: nothing is guaranteed against somebody who makes items
+//! that agree under many seeds.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,17 +28,18 @@ pub(super) struct Digested {
     pub item: u128,
 }
 
-/// Digests items of one table.
+/// Digests the items of one comparison. Its clones give the same digests, any other one gives others.
 #[derive(Debug, Clone)]
 pub(super) struct Digester {
     key: Arc<[String]>,
+    seed: u64,
     buffer: Vec<u8>,
 }
 
 impl Digester {
     /// For items with a key of these attributes.
     pub(super) fn new(key: &[String]) -> Self {
-        Self { key: key.into(), buffer: Vec::with_capacity(1024) }
+        Self { key: key.into(), seed: rand::random(), buffer: Vec::new() }
     }
 
     /// Digests one item.
@@ -49,10 +52,10 @@ impl Digester {
             let value = item.get(name).ok_or_else(|| not_understood(name, "is of the key, and not there"))?;
             write_value(name, value, &mut self.buffer)?;
         }
-        let key = XxHash3_128::oneshot(&self.buffer);
+        let key = XxHash3_128::oneshot_with_seed(self.seed, &self.buffer);
         self.buffer.clear();
         write_map(item, &mut self.buffer)?;
-        Ok(Digested { key, item: XxHash3_128::oneshot(&self.buffer) })
+        Ok(Digested { key, item: XxHash3_128::oneshot_with_seed(self.seed, &self.buffer) })
     }
 }
 

@@ -35,6 +35,8 @@ pub(super) struct Pair {
     pub source: Reader,
     pub copy: Reader,
     pub key: Arc<[String]>,
+    /// To be cloned: the buckets of one reading are looked up by the digests of the next.
+    pub digester: Digester,
     pub ignore: Option<Mark>,
 }
 
@@ -101,7 +103,13 @@ async fn compare(
         let message = format!("the key of `{source}` is ({key}), that of `{copy}` ({other})");
         return Err(refused("keys-differ", message));
     }
-    let pair = Pair { source: readers.0, copy: readers.1, key: key.into(), ignore: options.ignore.clone() };
+    let pair = Pair {
+        source: readers.0,
+        copy: readers.1,
+        digester: Digester::new(&key),
+        key: key.into(),
+        ignore: options.ignore.clone(),
+    };
     let mut result = match options.sample {
         Some(size) => sample::compare(&pair, size, options).await?,
         None => compare_all(&pair, options).await?,
@@ -115,7 +123,7 @@ async fn compare_all(pair: &Pair, options: &CompareOptions) -> Result<TableCompa
     let buckets = Arc::new(Buckets::within(options.memory_bytes));
     let take = {
         let (counts, buckets, pair) = (Arc::clone(&counts), Arc::clone(&buckets), pair.clone());
-        let mut digester = Digester::new(&pair.key);
+        let mut digester = pair.digester.clone();
         move |side: Side, items: Vec<Item>| {
             let counted = items.iter().filter(|item| pair.counts(item));
             let page: Vec<Digested> = counted.map(|item| digester.of(item)).collect::<Result<_, _>>()?;
@@ -167,7 +175,7 @@ async fn locate(
         let reading = Arc::new(Mutex::new(Reading::from(first, budget)));
         let take = {
             let (reading, differing, pair) = (Arc::clone(&reading), Arc::clone(&differing), pair.clone());
-            let mut digester = Digester::new(&pair.key);
+            let mut digester = pair.digester.clone();
             move |side: Side, items: Vec<Item>| {
                 for item in items.iter().filter(|item| pair.counts(item)) {
                     let digested = digester.of(item)?;
