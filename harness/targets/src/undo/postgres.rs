@@ -102,12 +102,12 @@ impl Servers {
         done.map(|()| (UndoEnd::Undone, "no session of the run is left".into()))
     }
 
-    /// Whether others have written to a server to which nobody comes any more.
+    /// Whether others have written to a server; they may still be there.
     pub async fn written_since(&self, unwritten: &Unwritten, aws: &Aws) -> Result<Told, String> {
         let Some(session) = self.connect(&unwritten.server, Some(aws)).await? else {
             return Err("it is gone".into());
         };
-        let told = written_since(&session, &unwritten.since, 0, true).await;
+        let told = written_since(&session, &unwritten.since, 0, false).await;
         session.close().await;
         told.map_err(|error| error.to_string())
     }
