@@ -8,8 +8,8 @@ use time::OffsetDateTime;
 
 use crate::WriteState;
 
-/// How long an undo over SQL may take, once the server is there.
-const SQL_LIMIT: Duration = Duration::from_secs(60);
+/// How long an undo over SQL may take: for the server to come back, and for its sessions to end.
+const SQL_LIMIT: Duration = Duration::from_secs(75);
 
 /// A DynamoDB key: attribute values in DynamoDB's JSON, by attribute name.
 pub type ItemKey = BTreeMap<String, serde_json::Value>;

@@ -83,7 +83,7 @@ fn out_of_reach(instance: Option<String>, patience_s: u64) -> UndoAction {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_in_an_instance_that_is_gone_is_not_waited_for() {
+async fn what_was_in_an_instance_that_is_gone_is_not_waited_for_any_longer() {
     let sandbox = with_instances(&["orders"]).await;
     let (dynamo, interpreter) = clients(&sandbox).await;
     let began = Instant::now();
@@ -91,7 +91,12 @@ async fn what_was_in_an_instance_that_is_gone_is_not_waited_for() {
     let (end, how) = interpreter.undo(&out_of_reach(Some("db-GONE".into()), 900)).await.unwrap();
     assert_eq!(end, UndoEnd::NotNeeded);
     assert!(how.contains("db-GONE is gone"), "{how}");
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    // A control plane may not know of it for a while.
+    let long = Duration::from_secs(40)..Duration::from_secs(60);
+    assert!(long.contains(&began.elapsed()), "{:?}", began.elapsed());
+    let began = Instant::now();
+    interpreter.undo(&out_of_reach(Some("db-GONE".into()), 900)).await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(5), "it is known by now: {:?}", began.elapsed());
     // One that is there is waited for, and so is one of which the control plane knows nothing.
     let there = Rds::new(dynamo.aws()).describe("orders").await.unwrap().resource_id;
     for instance in [Some(there), None] {
