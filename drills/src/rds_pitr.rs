@@ -10,6 +10,8 @@ mod measure;
 mod moment;
 mod options;
 mod promotion;
+#[cfg(test)]
+mod promotion_tests;
 mod swap;
 
 use std::time::Duration;

@@ -35,7 +35,7 @@ pub fn promoted(plan: Plan, s: &Scene) -> Plan {
             act(s, swap::guard_copy),
         )
         .undo(format!("delete `{copy}`, unless others have written to it"), move || {
-            of_guard.undo_promoted_copy()
+            swap::undo_guard(&of_guard)
         }),
     )
     .then(

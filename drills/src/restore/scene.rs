@@ -163,21 +163,23 @@ impl Scene {
             run: self.params.run_id.clone(),
             never: source.resource_id,
             patience_s: self.patience_s(),
-            unless_written: None,
         })
     }
 
     /// The same for a copy that clients may meet: what they wrote to it is not deleted.
     pub fn undo_promoted_copy(&self) -> Result<UndoAction, String> {
-        let mut action = self.undo_copy()?;
-        if let UndoAction::DeleteInstance { unless_written, .. } = &mut action {
-            let server = self.copy_server().map(|server| server.with_patience(self.name_patience_s()));
-            let since = self.known(|known| known.untouched.clone());
-            *unless_written = server
-                .zip(since)
-                .map(|(server, since)| Unwritten { server: server.reference().clone(), since });
-        }
-        Ok(action)
+        let source = self.source().map_err(|error| error.to_string())?;
+        let server = self.copy_server().ok_or_else(|| unknown("the copy's server").to_string())?;
+        let since = self.known(|known| known.untouched.clone());
+        let since = since.ok_or_else(|| unknown("how far the copy's writing had come").to_string())?;
+        let server = server.with_patience(self.name_patience_s()).reference().clone();
+        Ok(UndoAction::DeleteInstanceUnlessWritten {
+            instance: self.copy_name(),
+            run: self.params.run_id.clone(),
+            never: source.resource_id,
+            patience_s: self.patience_s(),
+            unwritten: Unwritten { server, since },
+        })
     }
 
     /// The source's server for actions that may come after its name was another's.

@@ -8,8 +8,8 @@ use time::OffsetDateTime;
 
 use crate::WriteState;
 
-/// How long an undo over SQL may take, once the server is there.
-const SQL_LIMIT: Duration = Duration::from_secs(60);
+/// How long an undo over SQL may take: for the server to come back, and for its sessions to end.
+const SQL_LIMIT: Duration = Duration::from_secs(75);
 
 /// A DynamoDB key: attribute values in DynamoDB's JSON, by attribute name.
 pub type ItemKey = BTreeMap<String, serde_json::Value>;
@@ -84,10 +84,20 @@ pub enum UndoAction {
         never: String,
         /// How long a call that is refused for now is made again, and how long it may take to go, seconds.
         patience_s: u64,
-        /// Only if nobody has written to it since: clients may have met it under another's name, and then it alone holds
-        /// what they wrote.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        unless_written: Option<Unwritten>,
+    },
+    /// The same, only if nobody has written to it since: clients may have met it under another's name, and then it alone
+    /// holds what they wrote. An action of its own, so that versions which do not know it leave the instance alone.
+    DeleteInstanceUnlessWritten {
+        /// Its identifier.
+        instance: String,
+        /// The value of the tag.
+        run: String,
+        /// The DbiResourceId of the target, which is never deleted.
+        never: String,
+        /// As above, seconds.
+        patience_s: u64,
+        /// How far the writing to it had come.
+        unwritten: Unwritten,
     },
     /// Gives a DB instance its name back, known by its DbiResourceId.
     RestoreName {
@@ -154,7 +164,7 @@ impl UndoAction {
     pub fn server(&self) -> Option<&ServerRef> {
         match self {
             Self::DropSchema { server, .. } | Self::EndSessions { server, .. } => Some(server),
-            Self::DeleteInstance { unless_written: Some(unwritten), .. } => Some(&unwritten.server),
+            Self::DeleteInstanceUnlessWritten { unwritten, .. } => Some(&unwritten.server),
             _ => None,
         }
     }
@@ -182,6 +192,7 @@ impl UndoAction {
         let of_server = self.server().map_or(Duration::ZERO, |server| Duration::from_secs(server.patience_s));
         let of_action = match self {
             Self::DeleteInstance { patience_s, .. }
+            | Self::DeleteInstanceUnlessWritten { patience_s, .. }
             | Self::RestoreName { patience_s, .. }
             | Self::DeleteSnapshot { patience_s, .. }
             | Self::DeleteTable { patience_s, .. }
@@ -200,10 +211,8 @@ impl UndoAction {
             Self::EndSessions { server, application_name } => {
                 format!("end the sessions `{application_name}` on `{}`", server.target)
             }
-            Self::DeleteInstance { instance, unless_written: None, .. } => {
-                format!("delete DB instance `{instance}`")
-            }
-            Self::DeleteInstance { instance, unless_written: Some(_), .. } => {
+            Self::DeleteInstance { instance, .. } => format!("delete DB instance `{instance}`"),
+            Self::DeleteInstanceUnlessWritten { instance, .. } => {
                 format!("delete DB instance `{instance}`, unless others have written to it")
             }
             Self::RestoreName { resource_id, name, .. } => {

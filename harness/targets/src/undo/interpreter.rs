@@ -41,6 +41,7 @@ impl Interpreter for WorldInterpreter {
                     self.servers.end_sessions(server, self.aws.as_ref().ok(), application_name).await
                 }
                 UndoAction::DeleteInstance { .. }
+                | UndoAction::DeleteInstanceUnlessWritten { .. }
                 | UndoAction::RestoreName { .. }
                 | UndoAction::DeleteSnapshot { .. } => rds::undo(self.aws()?, &self.servers, action).await,
                 UndoAction::DeleteTable { .. }

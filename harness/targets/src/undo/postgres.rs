@@ -18,7 +18,10 @@ use crate::{Aws, pause};
 /// How long a server that does not answer, or is full, gets to come back: a failover on AWS takes up to 37 s.
 const PATIENCE: Duration = Duration::from_secs(40);
 
-/// The same for a server that has not come back before, in the same clean-up.
+/// For so long the control plane must not find a DB instance before what was in it is believed to be gone.
+const GONE_AFTER: Duration = PATIENCE;
+
+/// How long a server gets that has not come back before, in the same clean-up.
 const LITTLE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long the run's sessions get to end. After a moment they are told.
@@ -28,16 +31,23 @@ const SESSIONS_LIMIT: Duration = Duration::from_secs(15);
 pub struct Servers {
     passwords: BTreeMap<(String, String), Secret>,
     given_up: Mutex<BTreeSet<String>>,
+    /// The DbiResourceIds of instances that are not there any more.
+    gone: Mutex<BTreeSet<String>>,
 }
 
 impl Servers {
     /// With the passwords of the plan's targets, by the target's name and the role's.
     pub fn new(passwords: BTreeMap<(String, String), Secret>) -> Self {
-        Self { passwords, given_up: Mutex::default() }
+        Self { passwords, given_up: Mutex::default(), gone: Mutex::default() }
     }
 
     /// A session on a server, which gets time to come back; none where its DB instance is gone for good.
     async fn connect(&self, reference: &ServerRef, aws: Option<&Aws>) -> Result<Option<Session>, String> {
+        let instance = reference.instance.as_deref().zip(aws);
+        let known_as_gone = |id| self.gone.lock().unwrap_or_else(PoisonError::into_inner).contains(id);
+        if instance.is_some_and(|(id, _)| known_as_gone(id)) {
+            return Ok(None);
+        }
         let key = (reference.target.clone(), reference.user.clone());
         let password = self.passwords.get(&key).ok_or_else(|| {
             format!(
@@ -48,9 +58,11 @@ impl Servers {
         let server = Server::new(reference.clone(), password.clone());
         let address = server.address();
         let known = self.given_up.lock().unwrap_or_else(PoisonError::into_inner).contains(&address);
+        // Its control plane has the time to say that it is gone before it is given up.
+        let longer = instance.map_or(Duration::ZERO, |(_, aws)| aws.pace() * 2 + LITTLE_PATIENCE);
         let limit = match known {
             true => LITTLE_PATIENCE,
-            false => PATIENCE.max(Duration::from_secs(reference.patience_s)),
+            false => PATIENCE.max(Duration::from_secs(reference.patience_s)) + longer,
         };
         let what = format!("a connection to {address} as `{}`", reference.user);
         let connecting = wait_for(what, Duration::from_millis(250), limit, || async {
@@ -61,7 +73,10 @@ impl Servers {
         });
         let connected = tokio::select! {
             connected = connecting => connected,
-            () = gone(reference, aws, limit) => return Ok(None),
+            id = gone(instance, limit) => {
+                self.gone.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+                return Ok(None);
+            }
         };
         match connected {
             Ok(settled) => settled.map(Some).map_err(|error| format!("cannot connect to {address}: {error}")),
@@ -102,12 +117,12 @@ impl Servers {
         done.map(|()| (UndoEnd::Undone, "no session of the run is left".into()))
     }
 
-    /// Whether others have written to a server to which nobody comes any more.
+    /// Whether others have written to a server; they may still be there.
     pub async fn written_since(&self, unwritten: &Unwritten, aws: &Aws) -> Result<Told, String> {
         let Some(session) = self.connect(&unwritten.server, Some(aws)).await? else {
             return Err("it is gone".into());
         };
-        let told = written_since(&session, &unwritten.since, 0, true).await;
+        let told = written_since(&session, &unwritten.since, 0, false).await;
         session.close().await;
         told.map_err(|error| error.to_string())
     }
@@ -119,16 +134,17 @@ fn went_with(server: &ServerRef) -> (UndoEnd, String) {
     (UndoEnd::NotNeeded, format!("DB instance {instance} is gone, and all that was in it"))
 }
 
-/// Ends once the control plane has said that the DB instance is not there any more; never where it cannot be asked.
-async fn gone(reference: &ServerRef, aws: Option<&Aws>, limit: Duration) {
-    if let (Some(aws), Some(instance)) = (aws, &reference.instance) {
+/// Gives the DbiResourceId once the control plane has said that the DB instance is not there any more; never ends where it
+/// cannot be asked.
+async fn gone(instance: Option<(&str, &Aws)>, limit: Duration) -> String {
+    if let Some((instance, aws)) = instance {
         let (rds, misses) = (Rds::new(aws), Misses::default());
         let (rds, misses) = (&rds, &misses);
         // Most servers answer at once, and nobody has to be asked.
         pause(aws.pace()).await;
         let missed = wait_for("the instance to be gone", aws.pace(), limit, || async move {
             match rds.find_by_resource_id(instance).await {
-                Ok(None) if misses.one_more() => Ok(()),
+                Ok(None) if misses.one_more_after(GONE_AFTER) => Ok(()),
                 Ok(None) => Err("not there"),
                 _ => {
                     misses.none();
@@ -137,7 +153,7 @@ async fn gone(reference: &ServerRef, aws: Option<&Aws>, limit: Duration) {
             }
         });
         if missed.await.is_ok() {
-            return;
+            return instance.to_owned();
         }
     }
     std::future::pending().await

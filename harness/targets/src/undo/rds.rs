@@ -31,13 +31,15 @@ type Ended = Result<(UndoEnd, String), String>;
 pub async fn undo(aws: &Aws, servers: &Servers, action: &UndoAction) -> Ended {
     let rds = Rds::new(aws);
     match action {
-        UndoAction::DeleteInstance { instance, run, never, patience_s, unless_written } => {
-            if let Some(unwritten) = unless_written
-                && let Some(why) = kept(&rds, servers, instance, run, unwritten).await
-            {
-                return Err(why);
-            }
-            delete_instance(&rds, instance, run, never, Duration::from_secs(*patience_s)).await
+        UndoAction::DeleteInstance { instance, run, never, patience_s } => {
+            let patience = Duration::from_secs(*patience_s);
+            delete_instance(&rds, &Made { instance, run, never, unwritten: None }, patience).await
+        }
+        UndoAction::DeleteInstanceUnlessWritten { instance, run, never, patience_s, unwritten } => {
+            // The server may be as long in coming back, before anything is asked of the control plane.
+            let patience = Duration::from_secs(patience_s + unwritten.server.patience_s);
+            let unwritten = Some((servers, unwritten));
+            delete_instance(&rds, &Made { instance, run, never, unwritten }, patience).await
         }
         UndoAction::RestoreName { resource_id, name, patience_s } => {
             give_name(&rds, resource_id, name, Duration::from_secs(*patience_s)).await
@@ -74,27 +76,18 @@ where
     wait_for(what, aws.pace(), patience, look).await.map_err(|error| error.to_string())?
 }
 
-/// Why an instance of the run's is not deleted: it holds, or may hold, what others wrote to it and nothing else does.
-async fn kept(
-    rds: &Rds,
-    servers: &Servers,
-    instance: &str,
-    run: &str,
-    unwritten: &Unwritten,
-) -> Option<String> {
-    let found = match rds.find(instance).await {
-        Ok(Some(found)) if found.tag(RUN_TAG) == Some(run) && found.status != "deleting" => found,
-        // What to do about any other is said where it is deleted.
-        Ok(_) => return None,
-        Err(error) => return Some(format!("whether others wrote to `{instance}` was not seen: {error}")),
-    };
-    let why = match servers.written_since(unwritten, rds.aws()).await {
-        Ok(Told::Nobody(_)) => return None,
-        Ok(Told::Somebody(how)) => format!("others have written to it while it had another's name ({how})"),
-        Ok(Told::Unclear(why)) | Err(why) => {
-            format!("it cannot be told whether others have written to it while it had another's name ({why})")
-        }
-    };
+/// An instance that the run made.
+#[derive(Clone, Copy)]
+struct Made<'a> {
+    instance: &'a str,
+    run: &'a str,
+    never: &'a str,
+    /// How far the writing to it may have come, and who can look.
+    unwritten: Option<(&'a Servers, &'a Unwritten)>,
+}
+
+/// Why an instance of the run's is kept for good: it holds, or may hold, what others wrote to it and nothing else does.
+async fn kept(rds: &Rds, found: &InstanceView, unwritten: &Unwritten, why: String) -> String {
     // It may be needed for longer than the run thought.
     let expiry: Vec<String> =
         found.tags.iter().map(|(key, _)| key).filter(|key| *key == EXPIRES_TAG).cloned().collect();
@@ -103,18 +96,21 @@ async fn kept(
         false => rds.remove_tags(&found.arn, &expiry).await,
     };
     let expires = lasts.err().map(|error| format!("; its tag {EXPIRES_TAG} is still on it: {error}"));
-    let server = &unwritten.server;
-    Some(format!(
+    let (instance, server) = (&found.identifier, &unwritten.server);
+    format!(
         "DB instance `{instance}` is kept: {why}; its rows are in database `{}` at {}:{}: bring what is missing back to \
          where it belongs, then delete it{}",
         server.database,
         server.host,
         server.port,
         expires.unwrap_or_default()
-    ))
+    )
 }
 
-async fn delete_instance(rds: &Rds, instance: &str, run: &str, never: &str, patience: Duration) -> Ended {
+/// Deletes it. Whether others have written to it is asked before each call, however many there are: a look that misses it,
+/// or a refusal, may be long before the call that has the effect.
+async fn delete_instance(rds: &Rds, made: &Made<'_>, patience: Duration) -> Ended {
+    let Made { instance, run, never, unwritten } = *made;
     let (asked, missed) = (AtomicBool::new(false), Misses::default());
     let (asked, missed) = (&asked, &missed);
     patiently(rds.aws(), format!("`{instance}` to be gone"), patience, || async move {
@@ -139,6 +135,22 @@ async fn delete_instance(rds: &Rds, instance: &str, run: &str, never: &str, pati
         if found.status == "deleting" {
             asked.store(true, Relaxed);
             return Err("status deleting".into());
+        }
+        if let Some((servers, unwritten)) = unwritten {
+            let why = match servers.written_since(unwritten, rds.aws()).await {
+                Ok(Told::Nobody(_)) => None,
+                Ok(Told::Somebody(how)) => {
+                    Some(format!("others have written to it while it had another's name ({how})"))
+                }
+                // What is about to go may not answer any more.
+                Err(why) if asked.load(Relaxed) => return Err(why),
+                Ok(Told::Unclear(why)) | Err(why) => Some(format!(
+                    "it cannot be told whether others have written to it while it had another's name ({why})"
+                )),
+            };
+            if let Some(why) = why {
+                return Ok(Err(kept(rds, &found, unwritten, why).await));
+            }
         }
         if found.settings.deletion_protection {
             return match rds.unprotect(instance).await {

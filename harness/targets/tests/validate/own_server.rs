@@ -87,7 +87,22 @@ impl OwnServer {
 
     /// A physical copy that runs.
     pub async fn copy(&self) -> Self {
-        let mut copy = Self::folder();
+        let mut copy = self.backup();
+        copy.start().await;
+        copy
+    }
+
+    /// The same as a standby, which follows nobody.
+    pub async fn standby(&self) -> Self {
+        let mut standby = self.backup();
+        let signal = standby.data().join("standby.signal");
+        std::fs::write(&signal, "").unwrap();
+        standby.start().await;
+        standby
+    }
+
+    fn backup(&self) -> Self {
+        let copy = Self::folder();
         let mut backup = command("pg_basebackup");
         backup.arg("--pgdata").arg(copy.data()).args([
             "--host=127.0.0.1",
@@ -96,7 +111,6 @@ impl OwnServer {
         ]);
         backup.args(["--port", &self.port.to_string(), "--checkpoint=fast", "--wal-method=stream"]);
         run(backup);
-        copy.start().await;
         copy
     }
 
@@ -166,8 +180,17 @@ impl OwnServer {
 
     /// Shuts it down, with everything written to its files.
     pub fn stop(&mut self) {
+        self.end(Signal::SIGINT);
+    }
+
+    /// Ends all its processes at once, as a crash does: it recovers when it starts.
+    pub fn crash(&mut self) {
+        self.end(Signal::SIGQUIT);
+    }
+
+    fn end(&mut self, signal: Signal) {
         if let Some(mut running) = self.running.take() {
-            kill(Pid::from_raw(i32::try_from(running.id()).unwrap()), Signal::SIGINT).unwrap();
+            kill(Pid::from_raw(i32::try_from(running.id()).unwrap()), signal).unwrap();
             running.wait().unwrap();
         }
     }
