@@ -4,7 +4,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::tables::Side;
+use super::pair::Side;
 use crate::dynamodb::item_digest::Digested;
 
 /// One sum.

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use super::example::{SHOWN, example};
 use super::locate::{Found, Seen};
-use super::tables::{Pair, Side};
+use super::pair::{Pair, Side};
 use super::{CompareOptions, TableComparison};
 use crate::AwsError;
 use crate::dynamodb::item_digest::{Digester, Item};

@@ -13,52 +13,15 @@ use tokio::time::{Instant, timeout};
 use super::buckets::{Buckets, position};
 use super::example::{SHOWN, example};
 use super::locate::{Found, Reading};
+use super::pair::{Pair, Side};
 use super::{CompareOptions, TableComparison, sample};
+use crate::dynamodb::Dynamo;
 use crate::dynamodb::item_digest::{Digested, Digester, Item};
 use crate::dynamodb::scan::Reader;
-use crate::dynamodb::{Dynamo, Mark};
 use crate::{AwsError, Effect};
 
 /// Both tables are read at most so often: a comparison that finds more has found enough.
 const MOST_READINGS: u32 = 10;
-
-/// Which of the two tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
-    Source,
-    Copy,
-}
-
-/// The two tables, and what is left out.
-#[derive(Debug, Clone)]
-pub(super) struct Pair {
-    pub source: Reader,
-    pub copy: Reader,
-    pub key: Arc<[String]>,
-    /// To be cloned: the buckets of one reading are looked up by the digests of the next.
-    pub digester: Digester,
-    pub ignore: Option<Mark>,
-}
-
-impl Pair {
-    pub(super) fn counts(&self, item: &Item) -> bool {
-        self.ignore.as_ref().is_none_or(|mark| !mark.is_on(item))
-    }
-
-    /// Reads both from end to end at the same time. Each page is given to a copy of `take` with its side.
-    async fn read<F>(&self, segments: u32, take: F) -> Result<(), AwsError>
-    where
-        F: FnMut(Side, Vec<Item>) -> Result<(), AwsError> + Clone + Send + 'static,
-    {
-        let of = |side| {
-            let mut take = take.clone();
-            move |items| take(side, items)
-        };
-        let source = self.source.scan(segments, of(Side::Source));
-        let copy = self.copy.scan(segments, of(Side::Copy));
-        try_join(source, copy).await.map(drop)
-    }
-}
 
 /// Compares a copy of a table with its source, item by item.
 ///
