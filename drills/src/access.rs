@@ -6,7 +6,7 @@ use std::time::Duration;
 use lifeboat_engine::{Context, OptionsError, Params, StepError};
 use lifeboat_model::{Port, RdsInstanceTarget, Secret, ServerRef, UndoAction, short_hash};
 use lifeboat_targets::postgres::Server;
-use lifeboat_targets::rds::InstanceView;
+use lifeboat_targets::rds::{InstanceView, Rds};
 use lifeboat_targets::{EXPIRES_TAG, RUN_TAG};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -27,6 +27,11 @@ pub fn session_name(params: &Params, role: &str) -> String {
 /// What takes every session of the drill back.
 pub fn end_sessions(params: &Params, server: &Server) -> UndoAction {
     UndoAction::EndSessions { server: server.reference().clone(), application_name: session_prefix(params) }
+}
+
+/// The same in words.
+pub fn end_sessions_text(params: &Params) -> String {
+    format!("end the sessions `{}*` and wait until the server counts none", session_prefix(params))
 }
 
 /// The tags of what the drill makes. It may need it for a day, or for four times as long as it waits for one thing.
@@ -77,6 +82,8 @@ pub fn server(
         database: database.into(),
         user: user.into(),
         own_sandbox: params.own_sandbox,
+        instance: None,
+        patience_s: 0,
     };
     Server::new(reference, password.clone())
 }
@@ -103,7 +110,36 @@ pub fn instance_server(
         );
         return Err(StepError::Failed(text));
     };
-    Ok(server(params, host, port, &target.database, &target.user, &target.password))
+    let found = server(params, host, port, &target.database, &target.user, &target.password);
+    // What answers at an address of the plan's own may be there when the control plane knows of no such instance.
+    let at_endpoint = target.host.is_none() && target.port.is_none();
+    Ok(if at_endpoint { found.of_instance(&instance.resource_id) } else { found })
+}
+
+/// Looks a DB instance up, journals what it is, keeps it under this name, and refuses it if nobody released it for
+/// drills.
+///
+/// # Errors
+/// The sentence that says what is wrong.
+pub async fn released_instance(
+    params: &Params,
+    rds: &Rds,
+    context: &Context,
+    id: &str,
+    kept_as: &str,
+) -> Result<InstanceView, StepError> {
+    let instance = rds.describe(id).await.map_err(|error| {
+        let hint = match error.code.as_str() {
+            "DBInstanceNotFound" => " (check identifier, region and account of the plan)",
+            _ => "",
+        };
+        error.ends_step(format!("cannot look up DB instance `{id}`{hint}"))
+    })?;
+    context.identified(instance.identity()).await?;
+    context.observe(kept_as, &instance);
+    let (key, value) = ALLOW_TAG;
+    may_harm(params, id, Some(instance.tag(key) == Some(value)))?;
+    Ok(instance)
 }
 
 /// Refuses a target that nobody released for drills: it needs the tag or its name in `--confirm`, and in production

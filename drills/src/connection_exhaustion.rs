@@ -17,7 +17,7 @@ use std::time::Duration;
 use lifeboat_engine::{About, Check, Drill, OptionsError, Params, Plan, Step};
 use lifeboat_model::{DrillFacts, Measurements, Phase, TargetEntry};
 
-use crate::access::{act, session_prefix};
+use crate::access::{act, end_sessions_text};
 use state::{Options, Shared};
 
 /// The drill.
@@ -105,13 +105,7 @@ impl Drill for ConnectionExhaustion {
                     minute,
                     act(&s, guard::open_watcher),
                 )
-                .undo(
-                    format!(
-                        "end the sessions `{}*` and wait until the server counts none",
-                        session_prefix(params)
-                    ),
-                    move || of_undo.undo_sessions(),
-                ),
+                .undo(end_sessions_text(params), move || of_undo.undo_sessions()),
             )
             .then(
                 Step::build(

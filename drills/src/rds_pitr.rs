@@ -10,6 +10,8 @@ mod measure;
 mod moment;
 mod options;
 mod promotion;
+#[cfg(test)]
+mod promotion_tests;
 mod swap;
 
 use std::time::Duration;
@@ -50,7 +52,7 @@ impl Drill for RdsPitr {
             return Err(params.wrong(text));
         };
         let (own, common) = options::read(params, target)?;
-        let s = Scene::new(params, target, common);
+        let s = Scene::new(params, target, common).renaming(own.promote);
         let id = &target.identifier;
         let (minute, give_up) = (Duration::from_secs(60), s.give_up());
         let plan = Plan::new()

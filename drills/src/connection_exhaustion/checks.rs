@@ -1,6 +1,6 @@
 //! What must hold after an exhaustion.
 
-use lifeboat_engine::{Check, objective_checks};
+use lifeboat_engine::{Check, with_objectives};
 use lifeboat_model::{DrillRecord, Finding, Judgement, Proof};
 use lifeboat_targets::postgres::{ConnectionLimits, LimitScope};
 use serde_json::Value;
@@ -12,16 +12,14 @@ const IN_FLIGHT: u64 = 3;
 
 /// All checks of the drill.
 pub fn checks() -> Vec<Check> {
-    let mut checks = objective_checks().to_vec();
-    checks.extend([
+    with_objectives([
         Check { name: "the limit was reached", judge: limit_reached },
         Check { name: "the limit is that of the settings", judge: limit_fits },
         Check { name: "refused for want of connections", judge: refused_rightly },
         Check { name: "the reserved slot lets an administrator in", judge: admin_let_in },
         Check { name: "applications connect again", judge: connects_again },
         Check { name: "sessions are back to the steady state", judge: calm },
-    ]);
-    checks
+    ])
 }
 
 /// The climb's refusals, as (code and text, count).

@@ -11,7 +11,7 @@ use lifeboat_targets::rds::Rds;
 use lifeboat_targets::{Aws, http_probe};
 
 use super::state::Shared;
-use crate::access::{ALLOW_TAG, instance_server, may_harm, session_name};
+use crate::access::{instance_server, may_harm, released_instance, session_name};
 use crate::streams;
 
 /// How long a single connection may take outside the probes.
@@ -23,14 +23,9 @@ pub async fn identify_instance(s: Shared, context: Context) -> Result<(), StepEr
     };
     let id = &target.identifier;
     let rds = Rds::new(&Aws::connect(&s.params.environment).await);
-    let instance = rds
-        .describe(id)
-        .await
-        .map_err(|error| error.ends_step(format!("cannot look up DB instance `{id}`")))?;
+    let found = released_instance(&s.params, &rds, &context, id, "instance").await;
     context.observe("control-plane-retries", rds.aws().retries());
-    context.identified(instance.identity()).await?;
-    let (key, value) = ALLOW_TAG;
-    may_harm(&s.params, id, Some(instance.tag(key) == Some(value)))?;
+    let instance = found?;
     if instance.status != "available" {
         let text =
             format!("the status of `{id}` is `{}`; run the drill when it is available", instance.status);

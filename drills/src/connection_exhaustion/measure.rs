@@ -11,26 +11,19 @@ use lifeboat_targets::postgres::{ConnectionLimits, LimitScope};
 /// All figures of the drill.
 pub fn measure(facts: &DrillFacts) -> Measurements {
     let rpo = Measured::not("connection-exhaustion writes nothing");
+    let not_measured = |why: &str| Measurements {
+        rto: Measured::not(why),
+        rpo: rpo.clone(),
+        fault_to_recovery_s: Measured::not(why),
+        figures: figures(facts),
+        ..Measurements::default()
+    };
     let Some(release) = facts.mark("release") else {
-        let why = "the drill ended before the release";
-        return Measurements {
-            rto: Measured::not(why),
-            rpo,
-            fault_to_recovery_s: Measured::not(why),
-            figures: figures(facts),
-            ..Measurements::default()
-        };
+        return not_measured("the drill ended before the release");
     };
     let climb = facts.mark("climb-started").unwrap_or(release);
     if !facts.of(Stream::Connect).any(|a| !a.ok() && a.end > climb && a.start < release) {
-        let why = "fresh connections were never refused, so there was nothing to recover from";
-        return Measurements {
-            rto: Measured::not(why),
-            rpo,
-            fault_to_recovery_s: Measured::not(why),
-            figures: figures(facts),
-            ..Measurements::default()
-        };
+        return not_measured("fresh connections were never refused, so there was nothing to recover from");
     }
     let rto = rto(facts, release);
     let recovered = rto.upper_s.map(|upper| seconds(release.since(climb)) + upper);

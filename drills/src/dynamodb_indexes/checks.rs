@@ -1,6 +1,6 @@
 //! What must hold of a table's indexes.
 
-use lifeboat_engine::{Check, objective_checks};
+use lifeboat_engine::{Check, with_objectives};
 use lifeboat_model::{DrillRecord, Finding, Judgement};
 use lifeboat_targets::dynamodb::{IndexView, TableView};
 
@@ -8,15 +8,13 @@ use super::steps::{Answers, Declared, Projection};
 
 /// All checks of the drill.
 pub fn checks() -> Vec<Check> {
-    let mut checks = objective_checks().to_vec();
-    checks.extend([
+    with_objectives([
         Check { name: "the declared indexes are there", judge: there },
         Check { name: "they have the declared keys", judge: keys },
         Check { name: "they carry the declared attributes", judge: projections },
         Check { name: "they are ACTIVE", judge: active },
         Check { name: "each answers a query", judge: answers },
-    ]);
-    checks
+    ])
 }
 
 /// A declared index, with the table's of that name.

@@ -1,6 +1,6 @@
 //! What must hold after a restore of a table.
 
-use lifeboat_engine::{Check, objective_checks};
+use lifeboat_engine::{Check, with_objectives};
 use lifeboat_model::{DrillRecord, Finding, Judgement};
 use lifeboat_targets::dynamodb::{IndexView, ItemDifference, TableComparison, TableSettings, TableView};
 
@@ -14,16 +14,14 @@ const SHOWN: usize = 5;
 
 /// All checks of a restore.
 pub fn checks() -> Vec<Check> {
-    let mut checks = objective_checks().to_vec();
-    checks.extend([
+    with_objectives([
         Check { name: "the restore is done", judge: restored },
         Check { name: "the copy is of the chosen moment", judge: of_the_moment },
         Check { name: "the copy holds the source's items", judge: same_items },
         Check { name: "the copy has the source's keys and indexes", judge: same_design },
         Check { name: "settings that a restore drops", judge: settings },
         Check { name: "the source is as it was", judge: source_untouched },
-    ]);
-    checks
+    ])
 }
 
 fn source_name(record: &DrillRecord) -> String {

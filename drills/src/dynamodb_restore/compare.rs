@@ -7,7 +7,7 @@ use lifeboat_targets::dynamodb::{CompareOptions, compare_tables};
 
 use super::canaries;
 use super::options::Compare;
-use super::state::{MARKER, Shared};
+use super::state::Shared;
 
 /// How long the first read of a table that is active may fail.
 const FIRST_READ: Duration = Duration::from_secs(30);
@@ -36,7 +36,7 @@ pub async fn prove_moment(s: Shared, context: Context) -> Result<(), StepError> 
     Ok(())
 }
 
-/// Compares all items but the canaries.
+/// Compares all items but this run's canaries: what another run has left is in source and copy.
 pub async fn compare_items(s: Shared, context: Context) -> Result<(), StepError> {
     let Some(copy) = s.copy() else { return Ok(()) };
     let dynamo = s.dynamo().await;
@@ -46,7 +46,7 @@ pub async fn compare_items(s: Shared, context: Context) -> Result<(), StepError>
             Compare::Exact | Compare::AtLeast(_) => None,
         },
         show_values: s.options.show_values,
-        ignore_marker: Some(MARKER.into()),
+        ignore: Some(s.mark()),
         limit: COMPARE_LIMIT,
         ..CompareOptions::default()
     };

@@ -1,15 +1,14 @@
 //! What must hold after a failover.
 
 use super::measure::OUTAGES_SEEN;
-use lifeboat_engine::{Check, objective_checks};
+use lifeboat_engine::{Check, with_objectives};
 use lifeboat_model::{DrillRecord, Finding, Judgement, Measured, Proof, Rpo, Stream};
 use lifeboat_targets::postgres::ServerWitness;
 use lifeboat_targets::rds::{EventView, InstanceView};
 
 /// All checks of the drill.
 pub fn checks() -> Vec<Check> {
-    let mut checks = objective_checks().to_vec();
-    checks.extend([
+    with_objectives([
         Check { name: "zone is the former standby's", judge: zone_moved },
         Check { name: "another server answers", judge: server_changed },
         Check { name: "the endpoint takes writes", judge: takes_writes },
@@ -17,8 +16,7 @@ pub fn checks() -> Vec<Check> {
         Check { name: "ledger holds only what was written", judge: ledger_reconciles },
         Check { name: "the instance is the same", judge: same_instance },
         Check { name: "multi-AZ is whole again", judge: multi_az_whole },
-    ]);
-    checks
+    ])
 }
 
 fn zone_moved(record: &DrillRecord) -> Finding {

@@ -10,7 +10,7 @@ use lifeboat_targets::postgres::{
 use lifeboat_targets::rds::{InstanceView, api_probe};
 
 use super::state::Shared;
-use crate::access::{ALLOW_TAG, instance_server, may_harm, session_name};
+use crate::access::{instance_server, released_instance, session_name};
 use crate::streams::{self, Slots};
 
 /// How long a single connection may take outside the probes.
@@ -22,17 +22,7 @@ const LEAST_FREE: u32 = 40;
 pub async fn identify_target(s: Shared, context: Context) -> Result<(), StepError> {
     let rds = s.rds().await;
     let id = &s.target.identifier;
-    let instance = rds.describe(id).await.map_err(|error| {
-        let hint = match error.code.as_str() {
-            "DBInstanceNotFound" => " (check identifier, region and account of the plan)",
-            _ => "",
-        };
-        error.ends_step(format!("cannot look up DB instance `{id}`{hint}"))
-    })?;
-    context.identified(instance.identity()).await?;
-    context.observe("instance-before", &instance);
-    let (key, value) = ALLOW_TAG;
-    may_harm(&s.params, id, Some(instance.tag(key) == Some(value)))?;
+    let instance = released_instance(&s.params, &rds, &context, id, "instance-before").await?;
     if let Some(obstacle) = not_ready(&instance, s.params.environment.provider) {
         return Err(StepError::Unmet(format!("cannot fail over `{id}`: {obstacle}")));
     }

@@ -2,10 +2,10 @@
 
 use lifeboat_engine::Check;
 use lifeboat_model::{DrillRecord, Finding, Judgement, Proof};
-use lifeboat_targets::postgres::Canaries;
+use lifeboat_targets::postgres::{Canaries, Told};
 use lifeboat_targets::rds::InstanceView;
 
-use super::swap::Served;
+use super::swap::{CopyWrites, Served};
 use crate::restore::checks as of_restore;
 
 /// All checks of the drill.
@@ -14,6 +14,7 @@ pub fn checks() -> Vec<Check> {
     checks.extend([
         Check { name: "the name served the copy", judge: name_served_the_copy },
         Check { name: "the source serves again", judge: source_serves_again },
+        Check { name: "nobody wrote to the promoted copy", judge: copy_unwritten },
     ]);
     checks
 }
@@ -23,8 +24,11 @@ fn not_promoted(record: &DrillRecord) -> Option<Finding> {
     if record.options.get("promote") != Some(&serde_json::Value::Bool(true)) {
         return Some(Finding::new(Judgement::Unasked, "the plan asks for no promotion"));
     }
-    let why = record.observed::<String>("not-promoted")?;
-    Some(Finding::new(Judgement::Failed, format!("the copy was not promoted: {why}")))
+    let said = |name: &str, judgement| {
+        let why = record.observed::<String>(name)?;
+        Some(Finding::new(judgement, format!("the copy was not promoted: {why}")))
+    };
+    said("not-promoted", Judgement::Failed).or_else(|| said("promotion-unclear", Judgement::Inconclusive))
 }
 
 fn name_served_the_copy(record: &DrillRecord) -> Finding {
@@ -32,11 +36,43 @@ fn name_served_the_copy(record: &DrillRecord) -> Finding {
         .unwrap_or_else(|| served(record, "promoted", "copy", record.observed("canaries-expected")))
 }
 
+/// The same for the checks after the first, which has said why.
+fn nothing_was_swapped(record: &DrillRecord) -> Option<Finding> {
+    not_promoted(record).map(|finding| match finding.judgement {
+        Judgement::Unasked => finding,
+        _ => Finding::new(Judgement::Unasked, "it was not promoted"),
+    })
+}
+
 fn source_serves_again(record: &DrillRecord) -> Finding {
-    match not_promoted(record) {
-        Some(finding) if finding.judgement == Judgement::Unasked => finding,
-        Some(_) => Finding::new(Judgement::Unasked, "it was not promoted"),
-        None => served(record, "swapped-back", "source", record.observed("canaries-source")),
+    nothing_was_swapped(record)
+        .unwrap_or_else(|| served(record, "swapped-back", "source", record.observed("canaries-source")))
+}
+
+fn copy_unwritten(record: &DrillRecord) -> Finding {
+    if let Some(finding) = nothing_was_swapped(record) {
+        return finding;
+    }
+    let Some(CopyWrites { copy, at, told }) = record.observed("writes-to-the-copy") else {
+        return Finding::new(Judgement::Inconclusive, "the drill ended before");
+    };
+    let at = at.map_or_else(String::new, |at| format!(" at {at}"));
+    match told {
+        Told::Nobody(how) => Finding::new(Judgement::Passed, how),
+        Told::Somebody(how) => Finding::new(
+            Judgement::Failed,
+            format!(
+                "clients wrote to the copy while it had the source's name, and the source does not have what they wrote \
+                 ({how}); DB instance `{copy}` is kept with it{at}: bring the rows to the source, then delete it"
+            ),
+        ),
+        Told::Unclear(why) => Finding::new(
+            Judgement::Inconclusive,
+            format!(
+                "whether clients wrote to the copy while it had the source's name cannot be told ({why}); DB instance \
+                 `{copy}`{at} is not deleted before that: look whether it has rows that the source has not"
+            ),
+        ),
     }
 }
 

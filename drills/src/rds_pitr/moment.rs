@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use lifeboat_engine::{Context, StepError, wait_for};
 use lifeboat_targets::postgres::validate::{Since, write_marks};
-use lifeboat_targets::postgres::{PgError, server_clock};
+use lifeboat_targets::postgres::{PgError, server_clock, write_state};
 
 use crate::restore::canaries;
 use crate::restore::measure::Sampled;
 use crate::restore::moment::{Gap, MARGIN, first_moment};
 use crate::restore::scene::Scene;
-use crate::restore::writes;
 
 /// How long the server's clock gets to pass the moment: it is at most two seconds ahead.
 const CLOCK_LIMIT: Duration = Duration::from_secs(15);
@@ -23,7 +22,7 @@ pub async fn choose_moment(s: Scene, context: Context) -> Result<(), StepError> 
     let after = server_clock(&session).await.map_err(lost)?;
     let at = first_moment(after);
     let marks = write_marks(&session).await.map_err(lost)?;
-    let written = writes::state(&session).await.map_err(lost)?;
+    let written = write_state(&session).await.map_err(lost)?;
     wait_for("the server's clock", Duration::from_millis(20), CLOCK_LIMIT, || async {
         match server_clock(&session).await {
             Ok(now) if now >= at + MARGIN => Ok(()),
@@ -45,8 +44,8 @@ pub async fn choose_moment(s: Scene, context: Context) -> Result<(), StepError> 
     context.observe("moment", gap);
     context.observe("api-interval-s", s.every().as_secs_f64());
     s.expect(&context, Some(canaries::untouched(canaries::BEFORE)));
-    let mut known = s.known();
-    (known.since, known.written) = (Some(Since { at, marks: Some(marks) }), Some(written));
+    let since = Since { at, marks: Some(marks) };
+    s.known(|known| (known.since, known.written) = (Some(since), Some(written)));
     Ok(())
 }
 
@@ -70,7 +69,7 @@ pub async fn destroy_canaries(s: Scene, context: Context) -> Result<(), StepErro
 /// Waits until the moment can be restored. Ends as done in every case: what came of it is for the checks to say.
 pub async fn await_restorable(s: Scene, context: Context) -> Result<(), StepError> {
     let (rds, id) = (s.rds().await, s.source()?.identifier);
-    let Some(at) = s.known().since.as_ref().map(|since| since.at) else { return Ok(()) };
+    let Some(at) = s.known(|known| known.since.as_ref().map(|since| since.at)) else { return Ok(()) };
     let reached = wait_for(format!("LatestRestorableTime to reach {at}"), s.every(), s.give_up(), || async {
         let seen = rds.describe(&id).await.map_err(|error| error.to_string())?;
         match seen.restorable_until {
@@ -83,7 +82,7 @@ pub async fn await_restorable(s: Scene, context: Context) -> Result<(), StepErro
     match reached {
         Ok(()) => {
             context.mark("restorable");
-            s.known().ready = true;
+            s.known(|known| known.ready = true);
         }
         Err(error) => context.observe("restorable-error", error.to_string()),
     }

@@ -6,7 +6,7 @@ use lifeboat_engine::{Plan, Step};
 use lifeboat_model::Phase;
 
 use super::swap;
-use crate::access::{act, session_prefix};
+use crate::access::{act, end_sessions_text};
 use crate::restore::scene::Scene;
 
 /// The plan with the promotion after it.
@@ -15,7 +15,7 @@ pub fn promoted(plan: Plan, s: &Scene) -> Plan {
     let (aside, copy) = (swap::name_aside(s), s.copy_name());
     let minute = Duration::from_secs(60);
     let wait = Duration::from_secs(s.patience_s()) + minute;
-    let [of_sessions, of_source, of_copy] = [s.clone(), s.clone(), s.clone()];
+    let [of_sessions, of_guard, of_source, of_copy] = [s.clone(), s.clone(), s.clone(), s.clone()];
     plan.then(
         Step::build(
             "watch-name",
@@ -24,13 +24,19 @@ pub fn promoted(plan: Plan, s: &Scene) -> Plan {
             minute * 2,
             act(s, swap::start_probes),
         )
-        .undo(
-            format!(
-                "end the sessions `{}*` and wait until the server counts none",
-                session_prefix(&s.params)
-            ),
-            move || swap::undo_sessions(&of_sessions),
-        ),
+        .undo(end_sessions_text(&s.params), move || swap::undo_sessions(&of_sessions)),
+    )
+    .then(
+        Step::build(
+            "guard-copy",
+            Phase::Restore,
+            format!("from here on delete `{copy}` only if nobody else has written to it"),
+            minute,
+            act(s, swap::guard_copy),
+        )
+        .undo(format!("delete `{copy}`, unless others have written to it"), move || {
+            swap::undo_guard(&of_guard)
+        }),
     )
     .then(
         Step::build(
@@ -79,6 +85,16 @@ pub fn promoted(plan: Plan, s: &Scene) -> Plan {
             format!("prove that `{id}` serves the source, with its rows"),
             wait,
             act(s, swap::prove_source),
+        )
+        .no_undo("it only reads"),
+    )
+    .then(
+        Step::build(
+            "prove-copy",
+            Phase::Restore,
+            format!("look whether anybody wrote to `{copy}` while it had the name"),
+            wait,
+            act(s, swap::prove_copy),
         )
         .no_undo("it only reads"),
     )

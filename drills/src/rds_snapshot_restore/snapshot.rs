@@ -81,7 +81,10 @@ async fn choose(s: Scene, context: Context, choice: Choice) -> Result<(), StepEr
     let id = &source.identifier;
     let (found, what) = match &choice {
         Choice::Named(name) => (rds.find_snapshot(name).await, format!("a snapshot `{name}`")),
-        _ => (rds.latest_automated_snapshot(id).await, "an automated snapshot".to_owned()),
+        _ => {
+            let found = rds.latest_automated_snapshot(&source.resource_id).await;
+            (found, "an automated snapshot".to_owned())
+        }
     };
     let found = found.map_err(|error| error.ends_step("cannot look snapshots up"))?.ok_or_else(|| {
         StepError::Unmet(format!(
@@ -105,8 +108,8 @@ async fn choose(s: Scene, context: Context, choice: Choice) -> Result<(), StepEr
     context.observe("snapshot", &found);
     context.observe("api-interval-s", s.every().as_secs_f64());
     s.expect(&context, None);
-    let mut known = s.known();
-    (known.since, known.snapshot) = (Some(Since { at: taken, marks: None }), Some(found.identifier));
+    let since = Since { at: taken, marks: None };
+    s.known(|known| (known.since, known.snapshot) = (Some(since), Some(found.identifier)));
     Ok(())
 }
 
@@ -146,13 +149,13 @@ async fn create(s: Scene, context: Context) -> Result<(), StepError> {
     context.observe("snapshot-is-fresh", true);
     context.observe("api-interval-s", s.every().as_secs_f64());
     s.expect(&context, Some(canaries::untouched(canaries::BEFORE)));
-    let mut known = s.known();
-    (known.since, known.snapshot) = (Some(Since { at, marks: Some(marks) }), Some(name));
+    let since = Since { at, marks: Some(marks) };
+    s.known(|known| (known.since, known.snapshot) = (Some(since), Some(name)));
     Ok(())
 }
 
 pub async fn destroy_canaries(s: Scene, context: Context) -> Result<(), StepError> {
     canaries::destroy(s.clone(), context).await?;
-    s.known().ready = true;
+    s.known(|known| known.ready = true);
     Ok(())
 }

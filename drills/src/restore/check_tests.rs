@@ -8,7 +8,7 @@ fn instance(identifier: &str, id: &str, group: &str) -> Value {
     json!({
         "identifier": identifier, "resource_id": id, "arn": "", "engine": "", "class": "", "status": "available",
         "zone": "a", "secondary_zone": null, "multi_az": false, "endpoint": null, "pending_changes": false,
-        "parameter_groups": [], "tags": [], "restorable_until": null, "settings": settings(group, 1),
+        "parameter_groups": [], "tags": [["lifeboat:run", "r"]], "restorable_until": null, "settings": settings(group, 1),
     })
 }
 
@@ -40,11 +40,13 @@ fn good() -> Value {
     json!({
         "source": instance("orders", "db-A", "own"), "copy": instance("copy", "db-B", "own"),
         "copy-settled": instance("copy", "db-B", "own"), "asked-settings": settings("own", 1),
+        "asked-tags": {"lifeboat:run": "r"},
         "source-server": server("1", false), "copy-server": server("2", false), "restore": "available",
         "canaries-expected": before, "canaries-copy": before, "canaries-source": {"3": "canary 3"},
         "validation": validation("same"),
         "promoted": {"resource_id": "db-B", "canaries": before},
         "swapped-back": {"resource_id": "db-A", "canaries": {"3": "canary 3"}},
+        "writes-to-the-copy": {"copy": "copy", "at": "127.0.0.1:5432", "told": {"nobody": "nothing was written"}},
     })
 }
 
@@ -69,10 +71,11 @@ const ASKED: &str = "the copy has what was asked for";
 const DROPPED: &str = "what the restore did not carry over";
 const PROMOTED: &str = "the name served the copy";
 const BACK: &str = "the source serves again";
+const UNWRITTEN: &str = "nobody wrote to the promoted copy";
 
 #[rstest]
 fn a_good_restore_passes(
-    #[values(AVAILABLE, SERVER, MOMENT, DATA, ASKED, DROPPED, PROMOTED, BACK)] check: &str,
+    #[values(AVAILABLE, SERVER, MOMENT, DATA, ASKED, DROPPED, PROMOTED, BACK, UNWRITTEN)] check: &str,
 ) {
     let (judgement, message) = judged(check, good(), json!({"promote": true}));
     assert_eq!(judgement, Judgement::Passed, "{check}: {message}");
@@ -108,6 +111,14 @@ fn a_database_without_tables_proves_nothing() {
     Judgement::Failed,
     "DBParameterGroupName"
 )]
+#[case::tag(
+    ASKED,
+    "asked-tags",
+    json!({"lifeboat:run": "other"}),
+    Judgement::Failed,
+    "tag lifeboat:run is r and not other"
+)]
+#[case::no_tag(ASKED, "asked-tags", json!({"team": "shop"}), Judgement::Failed, "tag team is none and not shop")]
 #[case::retention(
     DROPPED,
     "asked-settings",
@@ -131,6 +142,22 @@ fn a_database_without_tables_proves_nothing() {
 )]
 #[case::not_back(BACK, "swapped-back-error", json!("waited"), Judgement::Failed, "did not serve the source")]
 #[case::writers(PROMOTED, "not-promoted", json!("somebody wrote"), Judgement::Failed, "somebody wrote")]
+#[case::perhaps_writers(PROMOTED, "promotion-unclear", json!("busy"), Judgement::Inconclusive, "busy")]
+#[case::told_once(UNWRITTEN, "promotion-unclear", json!("busy"), Judgement::Unasked, "not promoted")]
+#[case::lost_rows(
+    UNWRITTEN,
+    "writes-to-the-copy",
+    json!({"copy": "orders-lb", "at": "127.0.0.1:7", "told": {"somebody": "tables were written"}}),
+    Judgement::Failed,
+    "DB instance `orders-lb` is kept with it at 127.0.0.1:7"
+)]
+#[case::perhaps_lost_rows(
+    UNWRITTEN,
+    "writes-to-the-copy",
+    json!({"copy": "orders-lb", "at": null, "told": {"unclear": "no answer"}}),
+    Judgement::Inconclusive,
+    "(no answer); DB instance `orders-lb` is not deleted"
+)]
 fn what_is_wrong_is_named(
     #[case] check: &str,
     #[case] name: &str,
@@ -147,7 +174,7 @@ fn what_is_wrong_is_named(
 
 #[rstest]
 fn without_a_copy_nothing_passes(
-    #[values(AVAILABLE, SERVER, MOMENT, DATA, ASKED, DROPPED, PROMOTED, BACK)] check: &str,
+    #[values(AVAILABLE, SERVER, MOMENT, DATA, ASKED, DROPPED, PROMOTED, BACK, UNWRITTEN)] check: &str,
 ) {
     let (judgement, message) = judged(check, json!({}), json!({"promote": true}));
     assert_eq!(judgement, Judgement::Inconclusive, "{check}: {message}");

@@ -1,6 +1,8 @@
 //! What must hold after every restore.
 
-use lifeboat_engine::{Check, objective_checks};
+use std::collections::BTreeMap;
+
+use lifeboat_engine::{Check, with_objectives};
 use lifeboat_model::{DrillRecord, Finding, Judgement, Proof};
 use lifeboat_targets::postgres::validate::{DataFinding, DataOutcome, Validation};
 use lifeboat_targets::postgres::{Canaries, ServerWitness};
@@ -13,16 +15,14 @@ const SHOWN: usize = 20;
 
 /// The checks of every restore.
 pub fn checks() -> Vec<Check> {
-    let mut checks = objective_checks().to_vec();
-    checks.extend([
+    with_objectives([
         Check { name: "the copy became available", judge: became_available },
         Check { name: "the copy is another server", judge: another_server },
         Check { name: "the copy is of the moment", judge: of_the_moment },
         Check { name: "the data is the source's", judge: data_is_the_same },
         Check { name: "the copy has what was asked for", judge: settings_as_asked },
         Check { name: "what the restore did not carry over", judge: settings_dropped },
-    ]);
-    checks
+    ])
 }
 
 fn became_available(record: &DrillRecord) -> Finding {
@@ -143,7 +143,16 @@ fn differences(record: &DrillRecord) -> Result<(Vec<SettingDifference>, Vec<Sett
             None => no_copy(record),
         });
     };
-    Ok(asked.differences(&copy.settings))
+    let (mut missing, others) = asked.differences(&copy.settings);
+    // Records of runs before this was asked have none.
+    let tags = record.observed::<BTreeMap<String, String>>("asked-tags").unwrap_or_default();
+    missing.extend(tags.into_iter().filter(|(key, value)| copy.tag(key) != Some(value.as_str())).map(
+        |(key, expected)| {
+            let found = copy.tag(&key).unwrap_or("none").to_owned();
+            SettingDifference { name: format!("tag {key}"), expected, found }
+        },
+    ));
+    Ok((missing, others))
 }
 
 fn settings_as_asked(record: &DrillRecord) -> Finding {

@@ -43,16 +43,13 @@ const FIRST_QUERY: Duration = Duration::from_secs(60);
 
 pub async fn request_restore(s: Scene, context: Context) -> Result<(), StepError> {
     // That the moment never became restorable is for the checks to say.
-    if !s.known().ready {
+    if !s.known(|known| known.ready) {
         return Ok(());
     }
     let (rds, source, name) = (s.rds().await, s.source()?, s.copy_name());
     let session = canaries::open(&s).await?;
     canaries::write(&s, &session, canaries::LATE..=canaries::LATE).await?;
-    let (since, snapshot) = {
-        let known = s.known();
-        (known.since.clone(), known.snapshot.clone())
-    };
+    let (since, snapshot) = s.known(|known| (known.since.clone(), known.snapshot.clone()));
     let of = match (snapshot, since) {
         (Some(snapshot), _) => CopyOf::Snapshot(snapshot),
         (None, Some(since)) => CopyOf::Moment { source: source.identifier.clone(), at: since.at },
@@ -61,6 +58,7 @@ pub async fn request_restore(s: Scene, context: Context) -> Result<(), StepError
     let settings = source.settings.for_a_copy(s.options.multi_az);
     let request = RestoreRequest { of, name: name.clone(), settings, tags: s.tags() };
     context.observe("asked-settings", &request.settings);
+    context.observe("asked-tags", &request.tags);
     context.mark("restore-requested");
     let asked = rds.aws().change(|| rds.restore(&request), || shows(&s, &rds, &name)).await;
     match asked {
@@ -74,7 +72,7 @@ pub async fn request_restore(s: Scene, context: Context) -> Result<(), StepError
             if error.effect == Effect::None
                 && NOTHING_TO_RESTORE.iter().any(|code| error.code.starts_with(code)) =>
         {
-            s.known().ready = false;
+            s.known(|known| known.ready = false);
             context.observe("restore", format!("it was refused: {error}"));
             context.mark("observed-until");
             session.close().await;
@@ -113,7 +111,7 @@ enum Look {
 
 /// Waits until the copy is available. Ends as done in every case: what came of it is for the checks to say.
 pub async fn await_copy(s: Scene, context: Context) -> Result<(), StepError> {
-    if !s.known().ready {
+    if !s.known(|known| known.ready) {
         return Ok(());
     }
     let (rds, source, name) = (s.rds().await, s.source()?, s.copy_name());
@@ -142,7 +140,7 @@ pub async fn await_copy(s: Scene, context: Context) -> Result<(), StepError> {
             context.observe("restore", "available");
             // What shows the source's own id is no copy, and nothing may be done to it.
             if copy.resource_id != source.resource_id {
-                s.known().copy = Some(*copy);
+                s.known(|known| known.copy = Some(*copy));
             }
         }
         Ok(Look::Broken(status)) => {
@@ -162,16 +160,21 @@ async fn ask(s: &Scene, server: &Server) -> Result<ServerWitness, PgError> {
     Ok(witness)
 }
 
-/// Connects to the copy and asks it who it is. Ends as done in every case.
-pub async fn connect_copy(s: Scene, context: Context) -> Result<(), StepError> {
-    let Some(copy) = s.copy() else { return Ok(()) };
+/// The copy's server: where the plan says that copies are, else at its own endpoint.
+pub fn server_of(s: &Scene, copy: &InstanceView) -> Result<Server, StepError> {
     let way = RdsInstanceTarget {
         identifier: copy.identifier.clone(),
         host: s.options.copy_host.clone(),
         port: s.options.copy_port.clone(),
         ..s.target.clone()
     };
-    let server = instance_server(&s.params, &way, &copy)?;
+    instance_server(&s.params, &way, copy)
+}
+
+/// Connects to the copy and asks it who it is. Ends as done in every case.
+pub async fn connect_copy(s: Scene, context: Context) -> Result<(), StepError> {
+    let Some(copy) = s.copy() else { return Ok(()) };
+    let server = server_of(&s, &copy)?;
     let asked = wait_for(
         format!("an answer of the copy at {}", server.address()),
         Duration::from_millis(50),
@@ -188,7 +191,7 @@ pub async fn connect_copy(s: Scene, context: Context) -> Result<(), StepError> {
         Ok(Ok(witness)) => {
             context.mark("first-query");
             context.observe("copy-server", witness);
-            s.known().copy_server = Some(server);
+            s.known(|known| known.copy_server = Some(server));
         }
         Ok(Err(refused)) => {
             let text = format!("{refused}; a copy has the passwords of the moment that it is of");

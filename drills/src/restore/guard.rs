@@ -6,7 +6,7 @@ use lifeboat_engine::{Context, StepError};
 use lifeboat_targets::postgres::{PgError, ledger_obstacles, server_witness};
 
 use super::scene::Scene;
-use crate::access::{ALLOW_TAG, instance_server, may_harm};
+use crate::access::{instance_server, released_instance};
 
 /// How long a single connection may take.
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -15,24 +15,14 @@ pub const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 pub async fn identify(s: &Scene, context: &Context) -> Result<(), StepError> {
     let rds = s.rds().await;
     let id = &s.target.identifier;
-    let source = rds.describe(id).await.map_err(|error| {
-        let hint = match error.code.as_str() {
-            "DBInstanceNotFound" => " (check identifier, region and account of the plan)",
-            _ => "",
-        };
-        error.ends_step(format!("cannot look up DB instance `{id}`{hint}"))
-    })?;
-    context.identified(source.identity()).await?;
-    context.observe("source", &source);
-    let (key, value) = ALLOW_TAG;
-    may_harm(&s.params, id, Some(source.tag(key) == Some(value)))?;
+    let source = released_instance(&s.params, &rds, context, id, "source").await?;
     if source.status != "available" {
         let status = &source.status;
         let text =
             format!("cannot restore `{id}`: its status is `{status}`; run the drill when it is available");
         return Err(StepError::Unmet(text));
     }
-    s.known().source = Some(source);
+    s.known(|known| known.source = Some(source));
     Ok(())
 }
 
@@ -74,7 +64,8 @@ pub async fn check_database(s: Scene, context: Context) -> Result<(), StepError>
         );
         return Err(StepError::Unmet(text));
     }
-    s.known().server = Some(server);
+    let server = s.patient(server);
+    s.known(|known| known.server = Some(server));
     Ok(())
 }
 

@@ -40,7 +40,11 @@ pub async fn keep_copy(s: Scene, context: Context) -> Result<(), StepError> {
     .await
     .map_err(StepError::indeterminate)?;
     let name = s.copy_name();
-    let deletes = |action: &UndoAction| matches!(action, UndoAction::DeleteInstance { instance, .. } if *instance == name);
+    let deletes = |action: &UndoAction| match action {
+        UndoAction::DeleteInstance { instance, .. }
+        | UndoAction::DeleteInstanceUnlessWritten { instance, .. } => *instance == name,
+        _ => false,
+    };
     context.keep(deletes, "the plan keeps it").await?;
     context.observe("kept", &copy.identifier);
     Ok(())

@@ -13,4 +13,3 @@ pub mod options;
 pub mod scene;
 pub mod steps;
 pub mod verify;
-pub mod writes;

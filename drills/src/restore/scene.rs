@@ -1,18 +1,17 @@
 //! What the steps of one restore share.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lifeboat_engine::{Context, Params, StepError};
-use lifeboat_model::{RdsInstanceTarget, UndoAction, name_beside};
+use lifeboat_model::{RdsInstanceTarget, UndoAction, Unwritten, WriteState, name_beside};
 use lifeboat_targets::postgres::validate::Since;
 use lifeboat_targets::postgres::{Canaries, CanaryTable, Server};
 use lifeboat_targets::rds::{InstanceView, Rds};
 use lifeboat_targets::{Aws, COPY_OF_TAG};
 
 use super::options::CopyOptions;
-use super::writes::WriteState;
 use crate::access;
 
 /// What the steps find out for those after them.
@@ -41,6 +40,8 @@ pub struct Known {
     pub verified: bool,
     /// Whether it takes the source's name.
     pub promoting: bool,
+    /// How far the copy's writing had come before that.
+    pub untouched: Option<WriteState>,
 }
 
 /// What the steps share. All clones are of the same.
@@ -50,51 +51,59 @@ pub struct Scene {
     pub target: RdsInstanceTarget,
     pub options: CopyOptions,
     pub canaries: CanaryTable,
+    /// Whether the drill gives the source other names.
+    renames: bool,
     known: Arc<Mutex<Known>>,
 }
 
 impl Scene {
     pub fn new(params: &Params, target: &RdsInstanceTarget, options: CopyOptions) -> Self {
         let canaries = CanaryTable::new(&params.run_id, &params.drill);
-        Self { params: params.clone(), target: target.clone(), options, canaries, known: Arc::default() }
+        let (params, target) = (params.clone(), target.clone());
+        Self { params, target, options, canaries, renames: false, known: Arc::default() }
     }
 
-    /// What the steps found out. Not to be held over a wait.
-    pub fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The same for a drill that gives the source other names.
+    pub fn renaming(self, renames: bool) -> Self {
+        Self { renames, ..self }
+    }
+
+    /// Looks at what the steps found out, or adds to it; not to be called again within.
+    pub fn known<T>(&self, with: impl FnOnce(&mut Known) -> T) -> T {
+        with(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The control plane, connected at the first use.
     pub async fn rds(&self) -> Rds {
-        if let Some(rds) = self.known().rds.clone() {
+        if let Some(rds) = self.known(|known| known.rds.clone()) {
             return rds;
         }
         let rds = Rds::new(&Aws::connect(&self.params.environment).await);
-        self.known().rds.get_or_insert(rds).clone()
+        self.known(|known| known.rds.get_or_insert(rds).clone())
     }
 
     pub fn source(&self) -> Result<InstanceView, StepError> {
-        self.known().source.clone().ok_or_else(|| unknown("the source"))
+        self.known(|known| known.source.clone()).ok_or_else(|| unknown("the source"))
     }
 
     pub fn server(&self) -> Result<Server, StepError> {
-        self.known().server.clone().ok_or_else(|| unknown("the source's server"))
+        self.known(|known| known.server.clone()).ok_or_else(|| unknown("the source's server"))
     }
 
     /// Keeps the canaries that the copy is to hold.
     pub fn expect(&self, context: &Context, held: Canaries) {
         context.observe("canaries-expected", &held);
-        self.known().expected = held;
+        self.known(|known| known.expected = held);
     }
 
     /// The copy, if it became available.
     pub fn copy(&self) -> Option<InstanceView> {
-        self.known().copy.clone()
+        self.known(|known| known.copy.clone())
     }
 
     /// The copy's server, if it answered.
     pub fn copy_server(&self) -> Option<Server> {
-        self.known().copy_server.clone()
+        self.known(|known| known.copy_server.clone())
     }
 
     pub fn give_up(&self) -> Duration {
@@ -141,6 +150,32 @@ impl Scene {
             never: source.resource_id,
             patience_s: self.patience_s(),
         })
+    }
+
+    /// The same for a copy that clients may meet: what they wrote to it is not deleted.
+    pub fn undo_promoted_copy(&self) -> Result<UndoAction, String> {
+        let source = self.source().map_err(|error| error.to_string())?;
+        let server = self.copy_server().ok_or_else(|| unknown("the copy's server").to_string())?;
+        let since = self.known(|known| known.untouched.clone());
+        let since = since.ok_or_else(|| unknown("how far the copy's writing had come").to_string())?;
+        let server = server.with_patience(self.name_patience_s()).reference().clone();
+        Ok(UndoAction::DeleteInstanceUnlessWritten {
+            instance: self.copy_name(),
+            run: self.params.run_id.clone(),
+            never: source.resource_id,
+            patience_s: self.patience_s(),
+            unwritten: Unwritten { server, since },
+        })
+    }
+
+    /// The source's server for actions that may come after its name was another's.
+    pub fn patient(&self, server: Server) -> Server {
+        if self.renames { server.with_patience(self.name_patience_s()) } else { server }
+    }
+
+    /// How long a name may lead nowhere after it was given again, seconds: on AWS it is known within ten minutes.
+    fn name_patience_s(&self) -> u64 {
+        self.patience_s().min(900)
     }
 
     /// How long an undo on the control plane may take, seconds.

@@ -33,13 +33,15 @@ pub async fn read_canaries(s: &Scene, server: &Server) -> Result<Canaries, Strin
 
 /// Reads the canaries on both sides.
 pub async fn prove_moment(s: Scene, context: Context) -> Result<(), StepError> {
-    let (Some(copy), expected) = (s.copy_server(), s.known().expected.clone()) else { return Ok(()) };
+    let Some(copy) = s.copy_server() else { return Ok(()) };
+    let expected = s.known(|known| known.expected.clone());
     let held = (read_canaries(&s, &copy).await, read_canaries(&s, &s.server()?).await);
     match held {
         (Ok(copy), Ok(source)) => {
             context.observe("canaries-copy", &copy);
             context.observe("canaries-source", &source);
-            s.known().proved = canaries::judge(&expected, &source, &copy).judgement == Judgement::Passed;
+            let proved = canaries::judge(&expected, &source, &copy).judgement == Judgement::Passed;
+            s.known(|known| known.proved = proved);
         }
         (Err(error), _) | (_, Err(error)) => context.observe("canaries-error", error),
     }
@@ -49,12 +51,12 @@ pub async fn prove_moment(s: Scene, context: Context) -> Result<(), StepError> {
 /// Compares the data. What it finds is for the checks to judge; only if all of it is the same is the copy verified.
 pub async fn validate_data(s: Scene, context: Context) -> Result<(), StepError> {
     let Some(copy) = s.copy_server() else { return Ok(()) };
-    let (source, since) = (s.server()?, s.known().since.clone());
+    let (source, since) = (s.server()?, s.known(|known| known.since.clone()));
     let Some(since) = since else { return Ok(()) };
     match compare(s.clone(), source, copy, since).await {
         Ok(validation) => {
-            if s.known().proved && validation.outcome() == DataOutcome::Same {
-                s.known().verified = true;
+            if s.known(|known| known.proved) && validation.outcome() == DataOutcome::Same {
+                s.known(|known| known.verified = true);
                 context.mark("verified");
             }
             context.observe("validation", validation);

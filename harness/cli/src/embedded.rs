@@ -15,8 +15,11 @@ use crate::args::SandboxOptions;
 use crate::failure::Failure;
 use crate::localstack_cmd::TOKEN;
 
-/// How long it gets to start: images are checked, servers initialised.
-const START_LIMIT: Duration = Duration::from_secs(180);
+/// How long the sandbox gets to start: images are checked, servers initialised.
+const SANDBOX_LIMIT: Duration = Duration::from_secs(180);
+
+/// How long LocalStack gets to start, the pull of its image included. The child gives up before, and says why.
+const LOCALSTACK_LIMIT: Duration = Duration::from_secs(630);
 
 /// How long it gets to clean up.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
@@ -47,7 +50,7 @@ impl Embedded {
         if let Some(seed) = seed {
             arguments.extend(["--seed".into(), seed.into()]);
         }
-        Self::start("the sandbox", arguments, None).await
+        Self::start("the sandbox", arguments, None, SANDBOX_LIMIT).await
     }
 
     /// Starts LocalStack and waits until it is ready.
@@ -57,13 +60,14 @@ impl Embedded {
             arguments.extend(value.iter().flat_map(|value| [option.into(), value.into()]));
         }
         let token = image.auth_token.as_ref().map(|token| (TOKEN, token.expose()));
-        Self::start("LocalStack", arguments, token).await
+        Self::start("LocalStack", arguments, token, LOCALSTACK_LIMIT).await
     }
 
     async fn start(
         what: &'static str,
         arguments: Vec<OsString>,
         variable: Option<(&str, &str)>,
+        limit: Duration,
     ) -> Result<Self, Failure> {
         let failed =
             |error: &dyn std::fmt::Display| Failure::not_run(format!("cannot start {what}: {error}"));
@@ -89,7 +93,7 @@ impl Embedded {
             }
             Ok::<_, std::io::Error>(None)
         };
-        let ready = timeout(START_LIMIT, reading).await;
+        let ready = timeout(limit, reading).await;
         match ready {
             Ok(Ok(Some(ready))) => {
                 let runtime = ready.split([' ', ':']).next().unwrap_or_default().to_owned();
@@ -101,7 +105,10 @@ impl Embedded {
                 Err(failed(&"it ended before it was ready, for the reason that it gave above"))
             }
             Ok(Err(error)) => Err(failed(&error)),
-            Err(_) => Err(failed(&format!("it was not ready within {} s", START_LIMIT.as_secs()))),
+            Err(_) => Err(failed(&format!(
+                "it was not ready within {} s, the pull of its image included; pull that beforehand where it takes long",
+                limit.as_secs()
+            ))),
         }
     }
 

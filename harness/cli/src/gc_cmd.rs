@@ -50,7 +50,12 @@ pub async fn gc(args: &GcArgs) -> Result<ExitCode, Failure> {
             Ok((_, how)) => outln!("done: {}", clean_line(&how)),
             Err(why) => {
                 left = true;
-                outln!("left behind: {} `{}`: {}", leftover.kind.name(), clean_line(&leftover.name), clean_line(&why));
+                outln!(
+                    "left behind: {} `{}`: {}",
+                    leftover.kind.name(),
+                    clean_line(&leftover.name),
+                    clean_line(&why)
+                );
             }
         }
     }
@@ -63,9 +68,8 @@ fn environment(args: &GcArgs) -> Result<Environment, Failure> {
         None => Environment {
             name: "gc".into(),
             provider: Provider::Aws,
-            region: region_of_tools().ok_or_else(|| {
-                Failure::usage("in which region? set AWS_REGION, or give --plan=PLAN")
-            })?,
+            region: region_of_tools()
+                .ok_or_else(|| Failure::usage("in which region? set AWS_REGION, or give --plan=PLAN"))?,
             account: None,
             endpoint: None,
             production: false,
@@ -114,7 +118,10 @@ fn line(leftover: &Leftover, now: OffsetDateTime) -> String {
         Standing::Expired => "expired".to_owned(),
         Standing::InUse { why } => format!("in use perhaps: {why}"),
         Standing::Untagged => {
-            format!("has no tags; if nobody needs it, delete it with --confirm={}", clean_line(&leftover.name))
+            format!(
+                "has no tags; if nobody needs it, delete it with --confirm={}",
+                clean_line(&leftover.name)
+            )
         }
         Standing::Doubtful { why } => format!("doubtful, look at it yourself: {}", clean_line(why)),
     };

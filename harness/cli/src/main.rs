@@ -13,6 +13,7 @@ mod plan_cmd;
 mod prepare;
 mod print;
 mod progress;
+mod resources;
 mod run_cmd;
 mod sandbox_cmd;
 mod signals;

@@ -18,6 +18,7 @@ use crate::failure::Failure;
 use crate::prepare::{self, Caller, Ready, Source};
 use crate::print::{self, errln};
 use crate::progress::{Voice, follow};
+use crate::resources;
 use crate::signals::{Signals, unwind_on_signal};
 
 /// Runs the drills of a plan.
@@ -101,14 +102,13 @@ async fn drive(
     let following = follow(&journal, voice);
     let cancel = CancellationToken::new();
     let watching = unwind_on_signal(Signals::take()?, cancel.clone(), journal.clone(), dir.clone());
+    let aws = prepare::control_plane(&plan.environment).await;
+    let asked = aws.clone().ok();
     let services = Services {
         clock,
         journal: journal.clone(),
         ledger,
-        interpreter: Arc::new(WorldInterpreter::new(
-            prepare::passwords(&plan),
-            prepare::control_plane(&plan.environment).await,
-        )),
+        interpreter: Arc::new(WorldInterpreter::new(prepare::passwords(&plan), aws)),
         cancel,
         undos: Arc::new(AtomicU64::new(0)),
     };
@@ -122,7 +122,7 @@ async fn drive(
         sandbox_pid: sandbox.and_then(Embedded::pid),
     };
     journal.write(started).await.map_err(Failure::internal)?;
-    let ran = all(&drills, &services).await;
+    let ran = all(resources::lines(&drills, asked.as_ref()).await, &services).await;
     watching.abort();
     let ended = end(&services).await;
     if ended.is_ok() {
@@ -152,12 +152,8 @@ async fn end(services: &Services) -> Result<(), String> {
 }
 
 /// Runs the drills side by side, those on one resource one after the other.
-async fn all(drills: &[Ready], services: &Services) -> Result<(), lifeboat_engine::JournalError> {
-    let mut by_resource: BTreeMap<String, Vec<&Ready>> = BTreeMap::new();
-    for ready in drills {
-        by_resource.entry(ready.params.target.resource()).or_default().push(ready);
-    }
-    let lines = by_resource.into_values().map(|line| async move {
+async fn all(lines: Vec<Vec<&Ready>>, services: &Services) -> Result<(), lifeboat_engine::JournalError> {
+    let lines = lines.into_iter().map(|line| async move {
         let mut written = Ok(());
         for ready in line {
             written = written.and(run_drill(ready.drill, &ready.params, services).await);

@@ -63,9 +63,9 @@ pub async fn undo(args: &DirArgs) -> Result<ExitCode, Failure> {
         }
     }
     if !foreign.is_empty() {
-        let needs_control_plane = foreign.iter().any(|undo| undo.action.needs_control_plane());
+        let asks_control_plane = foreign.iter().any(|undo| undo.action.asks_control_plane());
         // One that cannot be had keeps nothing else from being taken back.
-        let aws = match needs_control_plane {
+        let aws = match asks_control_plane {
             true => control_plane(environment).await.map_err(|failure| failure.to_string()),
             false => Err("nothing of the run needs the control plane".into()),
         };

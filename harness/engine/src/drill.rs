@@ -127,9 +127,10 @@ pub trait Drill: Send + Sync {
     fn checks(&self) -> Vec<Check>;
 }
 
-/// The checks of the two objectives, for every drill.
-pub fn objective_checks() -> [Check; 2] {
-    [Check { name: "rto", judge: rto }, Check { name: "rpo", judge: rpo }]
+/// All checks of a drill: those of the two objectives, which every drill has, and its own.
+pub fn with_objectives<const N: usize>(own: [Check; N]) -> Vec<Check> {
+    let objectives = [Check { name: "rto", judge: rto }, Check { name: "rpo", judge: rpo }];
+    objectives.into_iter().chain(own).collect()
 }
 
 fn rto(record: &DrillRecord) -> Finding {

@@ -18,7 +18,7 @@ mod wait;
 
 pub use clock::Clock;
 pub use context::Context;
-pub use drill::{About, Check, Drill, OptionsError, Params, ProbeSettings, objective_checks};
+pub use drill::{About, Check, Drill, OptionsError, Params, ProbeSettings, with_objectives};
 pub use files::{FilesError, RunFiles, read_events, read_ledger};
 pub use guarded::guarded;
 pub use journal::{Journal, JournalError};

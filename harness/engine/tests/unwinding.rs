@@ -97,6 +97,8 @@ fn action(schema: &str) -> UndoAction {
         database: "d".into(),
         user: "u".into(),
         own_sandbox: true,
+        instance: None,
+        patience_s: 0,
     };
     UndoAction::DropSchema {
         server,

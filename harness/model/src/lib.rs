@@ -18,13 +18,14 @@ mod outage;
 mod plan_entries;
 mod plan_file;
 mod record;
-mod secret;
 mod run_name;
+mod secret;
 mod short_hash;
 mod time_point;
 mod undo;
 mod variables;
 mod verdict;
+mod write_state;
 
 pub use attempt::{Attempt, AttemptOutcome, DEADLINE, Stream, StreamSummary, summarise};
 pub use document::PlanDocument;
@@ -48,10 +49,11 @@ pub use record::{
     CheckRecord, DrillRecord, EnvironmentRecord, FileDigest, Objectives, PlanReference, Proof, RECORD_SCHEMA,
     RunRecord, StepRecord, TargetIdentity, TimelineEntry, Tool, UndoRecord,
 };
-pub use secret::Secret;
 pub use run_name::{name_beside, own_name, run_began, run_of_name};
+pub use secret::Secret;
 pub use short_hash::short_hash;
 pub use time_point::Elapsed;
-pub use undo::{ItemKey, PendingUndo, ServerRef, UndoAction};
+pub use undo::{ItemKey, PendingUndo, ServerRef, UndoAction, Unwritten};
 pub use variables::{VariableError, expand, names};
 pub use verdict::{Finding, Judgement, Restoration, Verdict, drill_verdict};
+pub use write_state::WriteState;

@@ -6,8 +6,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-/// How long an undo over SQL may take.
-const SQL_LIMIT: Duration = Duration::from_secs(60);
+use crate::WriteState;
+
+/// How long an undo over SQL may take: for the server to come back, and for its sessions to end.
+const SQL_LIMIT: Duration = Duration::from_secs(75);
 
 /// A DynamoDB key: attribute values in DynamoDB's JSON, by attribute name.
 pub type ItemKey = BTreeMap<String, serde_json::Value>;
@@ -28,6 +30,26 @@ pub struct ServerRef {
     /// Whether it is in a sandbox that the run started for itself: then it ends with the run, and all that is in it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub own_sandbox: bool,
+    /// The DbiResourceId of the DB instance that it is, where it is one: what the control plane can be asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// For so long the address may lead nowhere, seconds: the drill gives the instance other names meanwhile, and a name
+    /// takes its time to be known again. 0 where it does not.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub patience_s: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// How far the writing on a server had come, which its copy under another's name must not have gone beyond.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unwritten {
+    /// Where.
+    pub server: ServerRef,
+    /// How far it had come.
+    pub since: WriteState,
 }
 
 /// What takes one act back. Every action may run more than once, and for an act that may have had no effect.
@@ -62,6 +84,20 @@ pub enum UndoAction {
         never: String,
         /// How long a call that is refused for now is made again, and how long it may take to go, seconds.
         patience_s: u64,
+    },
+    /// The same, only if nobody has written to it since: clients may have met it under another's name, and then it alone
+    /// holds what they wrote. An action of its own, so that versions which do not know it leave the instance alone.
+    DeleteInstanceUnlessWritten {
+        /// Its identifier.
+        instance: String,
+        /// The value of the tag.
+        run: String,
+        /// The DbiResourceId of the target, which is never deleted.
+        never: String,
+        /// As above, seconds.
+        patience_s: u64,
+        /// How far the writing to it had come.
+        unwritten: Unwritten,
     },
     /// Gives a DB instance its name back, known by its DbiResourceId.
     RestoreName {
@@ -124,17 +160,23 @@ pub enum UndoAction {
 }
 
 impl UndoAction {
-    /// The server that it works on, for those that work over SQL.
+    /// The server that it asks over SQL, if it does.
     pub fn server(&self) -> Option<&ServerRef> {
         match self {
             Self::DropSchema { server, .. } | Self::EndSessions { server, .. } => Some(server),
+            Self::DeleteInstanceUnlessWritten { unwritten, .. } => Some(&unwritten.server),
             _ => None,
         }
     }
 
-    /// Whether it needs the control plane.
+    /// Whether it cannot be done without the control plane.
     pub fn needs_control_plane(&self) -> bool {
-        self.server().is_none() && *self != Self::Unknown
+        !matches!(self, Self::DropSchema { .. } | Self::EndSessions { .. } | Self::Unknown)
+    }
+
+    /// Whether it has something to ask the control plane, if there is one.
+    pub fn asks_control_plane(&self) -> bool {
+        self.needs_control_plane() || self.server().is_some_and(|server| server.instance.is_some())
     }
 
     /// Whether what it works on is in the sandbox that the run started for itself, if it did, and ends with that.
@@ -147,14 +189,17 @@ impl UndoAction {
 
     /// How long it may take.
     pub fn limit(&self) -> Duration {
-        match self {
+        let of_server = self.server().map_or(Duration::ZERO, |server| Duration::from_secs(server.patience_s));
+        let of_action = match self {
             Self::DeleteInstance { patience_s, .. }
+            | Self::DeleteInstanceUnlessWritten { patience_s, .. }
             | Self::RestoreName { patience_s, .. }
             | Self::DeleteSnapshot { patience_s, .. }
             | Self::DeleteTable { patience_s, .. }
-            | Self::DeleteBackup { patience_s, .. } => SQL_LIMIT + Duration::from_secs(*patience_s),
-            _ => SQL_LIMIT,
-        }
+            | Self::DeleteBackup { patience_s, .. } => Duration::from_secs(*patience_s),
+            _ => Duration::ZERO,
+        };
+        SQL_LIMIT + of_server + of_action
     }
 
     /// What the action does, as a sentence's end: "drop schema `x` on orders".
@@ -167,6 +212,9 @@ impl UndoAction {
                 format!("end the sessions `{application_name}` on `{}`", server.target)
             }
             Self::DeleteInstance { instance, .. } => format!("delete DB instance `{instance}`"),
+            Self::DeleteInstanceUnlessWritten { instance, .. } => {
+                format!("delete DB instance `{instance}`, unless others have written to it")
+            }
             Self::RestoreName { resource_id, name, .. } => {
                 format!("give DB instance {resource_id} its name `{name}` back")
             }

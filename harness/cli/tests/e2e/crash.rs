@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::{
     BACKED_UP_SEED, Ended, External, Held, Lab, ORDERS_SEED, PLAIN_SEED, Process, Record, Run, Signal,
-    eventually, exhaustion_plan, failover_plan, restore_plan, rows, snapshot,
+    at_each_step, eventually, exhaustion_plan, failover_plan, restore_plan, rows, snapshot, steps_of,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -90,114 +90,68 @@ fn kill_at(mut run: Run, step: &str) {
     assert_eq!(ended.signal, Some(Signal::SIGKILL as i32), "{ended}");
 }
 
-#[rstest]
-fn killed_in_a_failover(
-    #[values(
-        "identify-target",
-        "check-database",
-        "create-ledger",
-        "start-probes",
-        "confirm-steady-state",
-        "force-failover",
-        "await-recovery",
-        "prove-failover",
-        "read-back",
-        "await-standby"
-    )]
-    step: &str,
-) {
-    let scene = Scene::new(ORDERS_SEED);
-    // Steps that only ask the control plane would be over before the kill comes.
-    scene.sandbox.tell(r#"{"lie":"slow-answers","ms":200}"#);
-    kill_at(scene.failover(), step);
-    scene.recover(step);
+at_each_step! {
+    killed_in_a_failover, failover_plan(""),
+    |step: &str| {
+        let scene = Scene::new(ORDERS_SEED);
+        // Steps that only ask the control plane would be over before the kill comes.
+        scene.sandbox.tell(r#"{"lie":"slow-answers","ms":200}"#);
+        kill_at(scene.failover(), step);
+        scene.recover(step);
+    },
+    identify_target check_database create_ledger start_probes confirm_steady_state force_failover await_recovery
+    prove_failover read_back await_standby
 }
 
-#[rstest]
-fn killed_in_an_exhaustion(
-    #[values(
-        "identify-target",
-        "check-limits",
-        "open-watcher",
-        "start-probes",
-        "climb",
-        "hold",
-        "release",
-        "await-calm"
-    )]
-    step: &str,
-) {
-    let scene = Scene::new(PLAIN_SEED);
-    kill_at(scene.exhaustion(), step);
-    scene.recover(step);
+at_each_step! {
+    killed_in_an_exhaustion, exhaustion_plan(""),
+    |step: &str| {
+        let scene = Scene::new(PLAIN_SEED);
+        kill_at(scene.exhaustion(), step);
+        scene.recover(step);
+    },
+    identify_target check_limits open_watcher start_probes climb hold release await_calm
 }
 
 /// All that a restore to a moment can do.
 const RESTORE_ALL: &str = "promote = true\nwrites_stopped = true\nkeep = true";
 
-#[rstest]
-fn killed_in_a_restore_to_a_moment(
-    #[values(
-        "identify-target",
-        "check-database",
-        "create-canaries",
-        "choose-moment",
-        "destroy-canaries",
-        "await-restorable",
-        "request-restore",
-        "await-copy",
-        "connect-copy",
-        "prove-moment",
-        "validate-data",
-        "compare-settings",
-        "watch-name",
-        "rename-source",
-        "rename-copy",
-        "prove-promotion",
-        "swap-back",
-        "prove-source",
-        "keep-copy"
-    )]
-    step: &str,
-) {
+fn killed_in_a_restore(scenario: &str, options: &str, step: &str) {
     let scene = Scene::new(BACKED_UP_SEED);
     scene.sandbox.tell(r#"{"lie":"slow-answers","ms":50}"#);
-    kill_at(scene.restore("rds-pitr", RESTORE_ALL), step);
+    kill_at(scene.restore(scenario, options), step);
     scene.recover(step);
 }
 
-/// The other steps are those of the restore to a moment.
-#[rstest]
-#[case("snapshot = \"fresh\"", "create-snapshot")]
-#[case("", "choose-snapshot")]
-fn killed_in_a_restore_from_a_snapshot(#[case] options: &str, #[case] step: &str) {
-    let scene = Scene::new(BACKED_UP_SEED);
-    scene.sandbox.tell(r#"{"lie":"slow-answers","ms":50}"#);
-    kill_at(scene.restore("rds-snapshot-restore", options), step);
-    scene.recover(step);
+at_each_step! {
+    killed_in_a_restore_to_a_moment, restore_plan("rds-pitr", RESTORE_ALL),
+    |step: &str| killed_in_a_restore("rds-pitr", RESTORE_ALL, step),
+    identify_target check_database create_canaries choose_moment destroy_canaries await_restorable request_restore
+    await_copy connect_copy prove_moment validate_data compare_settings watch_name guard_copy rename_source rename_copy
+    prove_promotion swap_back prove_source prove_copy keep_copy
 }
 
-/// A step that is added to a drill has to be added above.
-#[rstest]
-#[case(&failover_plan(""), 10)]
-#[case(&exhaustion_plan(""), 8)]
-#[case(&restore_plan("rds-pitr", RESTORE_ALL), 19)]
-#[case(&restore_plan("rds-snapshot-restore", ""), 11)]
-#[case(&restore_plan("rds-snapshot-restore", "snapshot = \"fresh\""), 11)]
-fn every_step_has_its_case(#[case] plan: &str, #[case] count: usize) {
-    let lab = Lab::new();
-    let mut command = lab.lifeboat();
-    command.arg("plan").arg(lab.write("plan.toml", plan));
-    let printed = Process::start(&lab, &mut command).wait(MINUTE);
-    printed.expect_code(0);
-    let undos = printed.stdout.lines().filter(|line| line.contains("undo: ")).count();
-    assert_eq!(undos, count, "{printed}");
-    let source = include_str!("crash.rs");
-    let steps = printed.stdout.lines().filter(|line| line.starts_with("  ") && !line.contains("undo: "));
-    for line in steps {
-        let step = line.split(": ").next().and_then(|head| head.split_whitespace().last()).expect("a step");
-        assert!(source.contains(&format!("\"{step}\"")), "no case kills at `{step}`: {printed}");
-    }
+const FRESH: &str = "snapshot = \"fresh\"";
+
+at_each_step! {
+    killed_in_a_restore_from_a_fresh_snapshot, restore_plan("rds-snapshot-restore", FRESH),
+    |step: &str| killed_in_a_restore("rds-snapshot-restore", FRESH, step),
+    identify_target check_database create_canaries create_snapshot destroy_canaries request_restore await_copy
+    connect_copy prove_moment validate_data compare_settings
+}
+
+#[test]
+fn killed_while_a_snapshot_is_chosen() {
+    killed_in_a_restore("rds-snapshot-restore", "", "choose-snapshot");
+}
+
+/// All others are those of the restore from a fresh snapshot.
+#[test]
+fn a_chosen_snapshot_has_one_step_of_its_own() {
+    let [fresh, chosen] = [FRESH, ""].map(|options| steps_of(&restore_plan("rds-snapshot-restore", options)));
+    let of_choice =
+        fresh.into_iter().map(|step| if step == "create-snapshot" { "choose-snapshot" } else { step });
+    assert_eq!(chosen, of_choice.collect::<Vec<_>>());
 }
 
 /// Before, at and after the fault.

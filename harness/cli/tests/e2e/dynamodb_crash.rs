@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use rstest::rstest;
 
-use crate::support::{Ended, External, Lab, Process, Record, Run, Signal, Table, dynamodb_plan, everything};
+use crate::support::{
+    Ended, External, Lab, Process, Record, Run, Signal, Table, at_each_step, dynamodb_plan, everything,
+    steps_of,
+};
 
 const LIMIT: Duration = Duration::from_secs(90);
 
@@ -37,33 +40,23 @@ fn killed_at(scenario: &str, options: &str, step: &str) {
     sandbox.stop(&lab);
 }
 
-#[rstest]
-fn killed_in_a_restore_to_a_moment(
-    #[values(
-        "identify-target",
-        "measure-clock",
-        "put-canaries",
-        "choose-moment",
-        "destroy-canaries",
-        "await-restorable",
-        "restore-table",
-        "await-copy",
-        "prove-moment",
-        "compare-items",
-        "compare-settings",
-        "put-settings-back"
-    )]
-    step: &str,
-) {
-    killed_at("dynamodb-pitr", "allow_streams = true\nput_back = true", step);
+/// All that a restore to a moment can do on a table of the user's.
+const MOMENT: &str = "allow_streams = true\nput_back = true";
+
+at_each_step! {
+    killed_in_a_restore_to_a_moment, dynamodb_plan("dynamodb-pitr", MOMENT),
+    |step: &str| killed_at("dynamodb-pitr", MOMENT, step),
+    identify_target measure_clock put_canaries choose_moment destroy_canaries await_restorable restore_table await_copy
+    prove_moment compare_items compare_settings put_settings_back
 }
 
-#[rstest]
-fn killed_in_a_restore_of_a_backup(
-    #[values("create-canary-table", "put-canaries", "make-backup", "put-canary-after", "restore-table")]
-    step: &str,
-) {
-    killed_at("dynamodb-backup-restore", "canary_table = true", step);
+const BACKUP: &str = "canary_table = true";
+
+at_each_step! {
+    killed_in_a_restore_of_a_backup, dynamodb_plan("dynamodb-backup-restore", BACKUP),
+    |step: &str| killed_at("dynamodb-backup-restore", BACKUP, step),
+    identify_target measure_clock create_canary_table put_canaries make_backup put_canary_after destroy_canaries
+    restore_table await_copy prove_moment compare_items compare_settings
 }
 
 #[rstest]
@@ -82,24 +75,4 @@ fn a_signal_unwinds_a_restore(#[case] signal: Signal, #[case] step: &str) {
     record.expect("aborted", "clean", &[]);
     assert_eq!(everything(&sandbox), before, "{ended}");
     sandbox.stop(&lab);
-}
-
-/// A step that is added to these drills has to be added above.
-#[rstest]
-#[case("dynamodb-pitr", "put_back = true")]
-#[case("dynamodb-backup-restore", "canary_table = true")]
-fn every_step_has_its_case(#[case] scenario: &str, #[case] options: &str) {
-    let lab = Lab::new();
-    let plan = lab.write("plan.toml", &dynamodb_plan(scenario, options));
-    let printed = Process::start(&lab, lab.lifeboat().arg("plan").arg(plan)).wait(LIMIT);
-    printed.expect_code(0);
-    let source = include_str!("dynamodb_crash.rs");
-    let steps = printed.stdout.lines().filter(|line| line.starts_with("  ") && !line.contains("undo: "));
-    let mut count = 0;
-    for line in steps {
-        let step = line.split(": ").next().and_then(|head| head.split_whitespace().last()).expect("a step");
-        assert!(source.contains(&format!("\"{step}\"")), "no case kills at `{step}`: {printed}");
-        count += 1;
-    }
-    assert!(count > 10, "{printed}");
 }

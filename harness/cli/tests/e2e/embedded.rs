@@ -8,7 +8,7 @@ use rstest::rstest;
 
 use crate::support::{
     Lab, Process, Run, Signal, containers_of, eventually, processes_in, repository, sandbox_folders,
-    without_docker,
+    volumes_of, without_docker,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -53,7 +53,13 @@ fn nothing_is_left(lab: &Lab, folder: &Path, processes: &BTreeSet<i32>) {
 #[rstest]
 fn killed_with_a_sandbox_of_its_own(
     #[values("native", "docker")] runtime: &str,
-    #[values(("orders-failover", "await-recovery"), ("plain-exhaustion", "hold"))] at: (&str, &str),
+    #[values(
+        ("orders-failover", "await-recovery"),
+        ("plain-exhaustion", "hold"),
+        ("orders-pitr", "validate-data"),
+        ("carts-pitr", "compare-items")
+    )]
+    at: (&str, &str),
 ) {
     if runtime == "docker"
         && let Some(reason) = without_docker()
@@ -84,7 +90,7 @@ fn killed_with_a_sandbox_of_its_own(
     assert!(undone.stdout.contains("the run's own sandbox ended with it"), "{undone}");
     nothing_is_left(&lab, folder, &processes);
     if runtime == "docker" {
-        assert_eq!(containers_of(id), Vec::<String>::new());
+        assert_eq!([containers_of(id), volumes_of(id)].concat(), Vec::<String>::new());
     }
     let again = Process::start(&lab, &mut undo).wait(MINUTE);
     again.expect_code(0);

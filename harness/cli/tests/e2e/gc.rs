@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use rstest::rstest;
 use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
-use crate::support::{Aws, Ended, External, Lab, Process, dynamodb, eventually};
+use crate::support::{
+    Aws, BACKED_UP_SEED, Ended, External, Lab, Process, Run, Signal, Table, dynamodb, dynamodb_plan,
+    eventually, restore_plan,
+};
 
 const SEED: &str = r#"
 [[instances]]
@@ -22,6 +26,47 @@ attributes = { id = "S" }
 "#;
 const MINUTE: Duration = Duration::from_secs(60);
 
+/// What a run has made is known by its tags, once they can be given.
+#[rstest]
+#[case::instance(BACKED_UP_SEED, &restore_plan("rds-pitr", ""), "validate-data", "DB instance orders-lb-")]
+#[case::snapshot(
+    BACKED_UP_SEED,
+    &restore_plan("rds-snapshot-restore", "snapshot = \"fresh\""),
+    "validate-data",
+    "DB snapshot orders-sn-"
+)]
+#[case::table("", &dynamodb_plan("dynamodb-pitr", ""), "compare-items", "table lifeboat-")]
+#[case::own_table("", &dynamodb_plan("dynamodb-pitr", "canary_table = true"), "put-canaries", "-canary ")]
+fn what_a_killed_run_made_is_in_use_until_it_expires(
+    #[case] seed: &str,
+    #[case] plan: &str,
+    #[case] step: &str,
+    #[case] named: &str,
+) {
+    let lab = Lab::new();
+    let sandbox = External::start(&lab, seed);
+    if seed.is_empty() {
+        Table::default().make(&sandbox);
+    }
+    // Steps that make one call would be over before the kill comes.
+    sandbox.tell(r#"{"lie":"slow-answers","ms":50}"#);
+    let mut run = Run::start(&lab, &sandbox, plan, &[]);
+    run.await_step(step);
+    run.process.signal(Signal::SIGKILL);
+    assert_eq!(run.process.wait(MINUTE).signal, Some(Signal::SIGKILL as i32));
+    let scene = Scene { lab, sandbox };
+    let found = scene.gc(&[]);
+    found.expect_code(0);
+    let line = found.stdout.lines().find(|line| line.contains(named)).unwrap_or_default();
+    assert!(line.contains("in use perhaps: it expires at 2"), "{found}");
+    let mut undo = scene.lab.lifeboat();
+    undo.envs(&scene.sandbox.exports).arg("undo").arg(scene.lab.path("run"));
+    Process::start(&scene.lab, &mut undo).wait(MINUTE).expect_code(0);
+    let after = scene.gc(&[]);
+    after.expect_code(0);
+    assert!(after.stdout.ends_with(": 0 left by runs\n"), "{after}");
+}
+
 /// The id of a run that began now.
 fn run_id() -> String {
     let format = format_description!("[year][month][day]-[hour][minute][second]-0a1b2c");
@@ -31,7 +76,8 @@ fn run_id() -> String {
 fn tags(run: &str, expires: Duration) -> String {
     let at = (OffsetDateTime::now_utc() - MINUTE + expires).replace_nanosecond(0).expect("a time");
     let at = at.format(&Rfc3339).expect("a time");
-    json!([{ "Key": "lifeboat:run", "Value": run }, { "Key": "lifeboat:expires-at", "Value": at }]).to_string()
+    json!([{ "Key": "lifeboat:run", "Value": run }, { "Key": "lifeboat:expires-at", "Value": at }])
+        .to_string()
 }
 
 struct Scene {

@@ -69,6 +69,10 @@ fn moment_before_a_disaster(orders: &Database) -> String {
 }
 
 fn begins_restores(aws: &Aws<'_>, moment: &str) {
+    aws.does(
+        "rds create-db-subnet-group --db-subnet-group-name private --db-subnet-group-description of-the-database \
+         --subnet-ids subnet-a subnet-b",
+    );
     aws.does("rds wait db-snapshot-available --db-snapshot-identifier orders-2026-11-21");
     let listed = aws.told("rds describe-db-snapshots --db-instance-identifier orders --snapshot-type manual");
     assert_eq!(listed["DBSnapshots"][0]["Status"], "available");

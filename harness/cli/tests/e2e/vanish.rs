@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::support::{
     External, Held, Lab, ORDERS_SEED, PLAIN_SEED, Record, Run, Signal, eventually, exhaustion_plan,
-    failover_plan, processes_in, sandbox_folders,
+    failover_plan, processes_in, sandbox_folders, steps_of,
 };
 
 /// Longer than any run here, and far shorter than a hang.
@@ -126,36 +126,17 @@ fn vanishes_in_an_exhaustion(step: &str) {
     sandbox.stop(&lab);
 }
 
-const FAILOVER: [&str; 10] = [
-    "identify-target",
-    "check-database",
-    "create-ledger",
-    "start-probes",
-    "confirm-steady-state",
-    "force-failover",
-    "await-recovery",
-    "prove-failover",
-    "read-back",
-    "await-standby",
-];
-
-const EXHAUSTION: [&str; 8] = [
-    "identify-target",
-    "check-limits",
-    "open-watcher",
-    "start-probes",
-    "climb",
-    "hold",
-    "release",
-    "await-calm",
-];
-
 #[test]
 fn in_every_step_of_the_drills() {
+    type Vanishes = fn(&str);
+    let drills: [(Vanishes, String); 2] =
+        [(vanishes_in_a_failover, failover_plan("")), (vanishes_in_an_exhaustion, exhaustion_plan(""))];
     std::thread::scope(|scope| {
-        let failover = FAILOVER.map(|step| (step, scope.spawn(move || vanishes_in_a_failover(step))));
-        let exhaustion = EXHAUSTION.map(|step| (step, scope.spawn(move || vanishes_in_an_exhaustion(step))));
-        let ended = failover.into_iter().chain(exhaustion).map(|(step, thread)| (step, thread.join()));
+        let all = drills
+            .iter()
+            .flat_map(|(vanishes, plan)| steps_of(plan).into_iter().map(move |step| (vanishes, step)));
+        let begun: Vec<_> = all.map(|(vanishes, step)| (step, scope.spawn(move || vanishes(step)))).collect();
+        let ended = begun.into_iter().map(|(step, thread)| (step, thread.join()));
         let wrong: Vec<_> = ended.filter(|(_, ended)| ended.is_err()).map(|(step, _)| step).collect();
         assert_eq!(wrong, Vec::<&str>::new(), "what was wrong is above");
     });

@@ -1,14 +1,17 @@
 //! The digest of an item: the same for items that DynamoDB takes for equal, in whatever order their attributes and the
 //! members of their sets come and however their numbers are spelled; another for any other.
 //!
-//! SHA-256, cut to 128 bits: two different items of one table agree by chance less often than hardware errs. Not
-//! guaranteed: anything against somebody who makes items for the purpose of agreeing.
+//! 128 bits: two different items of one table agree by chance less often than hardware errs. The hash has a random seed,
+//! another for each comparison: which items agree cannot be worked out beforehand, and two that happened to agree once are
+//! told apart by the next comparison. So digests mean nothing outside of the comparison that they are of. It is no
+//! cryptographic digest, which would take longer than the reading: nothing is guaranteed against somebody who makes items
+//! that agree under many seeds.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use sha2::{Digest as _, Sha256};
+use twox_hash::XxHash3_128;
 
 use super::number::Number;
 use crate::{AwsError, Effect};
@@ -25,17 +28,18 @@ pub(super) struct Digested {
     pub item: u128,
 }
 
-/// Digests items of one table.
+/// Digests the items of one comparison. Its clones give the same digests, any other one gives others.
 #[derive(Debug, Clone)]
 pub(super) struct Digester {
     key: Arc<[String]>,
+    seed: u64,
     buffer: Vec<u8>,
 }
 
 impl Digester {
     /// For items with a key of these attributes.
     pub(super) fn new(key: &[String]) -> Self {
-        Self { key: key.into(), buffer: Vec::with_capacity(1024) }
+        Self { key: key.into(), seed: rand::random(), buffer: Vec::new() }
     }
 
     /// Digests one item.
@@ -48,10 +52,10 @@ impl Digester {
             let value = item.get(name).ok_or_else(|| not_understood(name, "is of the key, and not there"))?;
             write_value(name, value, &mut self.buffer)?;
         }
-        let key = hash(&self.buffer);
+        let key = XxHash3_128::oneshot_with_seed(self.seed, &self.buffer);
         self.buffer.clear();
         write_map(item, &mut self.buffer)?;
-        Ok(Digested { key, item: hash(&self.buffer) })
+        Ok(Digested { key, item: XxHash3_128::oneshot_with_seed(self.seed, &self.buffer) })
     }
 }
 
@@ -65,11 +69,6 @@ pub(super) fn same(name: &str, left: &AttributeValue, right: &AttributeValue) ->
         write_value(name, value, &mut out).map(|()| out)
     };
     Ok(bytes(left)? == bytes(right)?)
-}
-
-fn hash(bytes: &[u8]) -> u128 {
-    let digest = Sha256::digest(bytes);
-    digest.first_chunk::<16>().map_or(0, |first| u128::from_le_bytes(*first))
 }
 
 fn not_understood(name: &str, cause: &str) -> AwsError {

@@ -9,6 +9,7 @@ use lifeboat_model::ItemKey;
 
 use super::Dynamo;
 use super::attribute::key_of_json;
+use super::item_digest::Item;
 use crate::{AwsError, Effect};
 
 /// The texts among an item's attributes, by name.
@@ -21,6 +22,13 @@ pub struct Mark {
     pub attribute: String,
     /// The run's id.
     pub run: String,
+}
+
+impl Mark {
+    /// Whether an item carries it.
+    pub(super) fn is_on(&self, item: &Item) -> bool {
+        matches!(item.get(&self.attribute), Some(AttributeValue::S(run)) if *run == self.run)
+    }
 }
 
 /// The code of a write whose condition did not hold.

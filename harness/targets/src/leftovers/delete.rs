@@ -8,9 +8,8 @@ use lifeboat_model::UndoEnd;
 use super::rule::{Leftover, LeftoverKind};
 use crate::Aws;
 use crate::dynamodb::{Dynamo, TableView};
-use crate::rds::{InstanceView, Rds, SnapshotView};
-use crate::tags::RUN_TAG;
-use crate::undo::{delete_instance, delete_snapshot, delete_table};
+use crate::rds::Rds;
+use crate::undo::{Made, MadeSnapshot, delete_instance, delete_snapshot, delete_table};
 
 /// Deletes it and waits until it is gone. What now has its name and another identity, or other tags, is left alone.
 ///
@@ -21,28 +20,20 @@ pub async fn delete_leftover(
     leftover: &Leftover,
     patience: Duration,
 ) -> Result<(UndoEnd, String), String> {
-    let Leftover { kind, name, identity, run, .. } = leftover;
-    let changed = || format!("{} `{name}` is another one now, or has other tags, and was left alone", kind.name());
-    let same = |found: &str, tag: Option<&str>| {
-        if found == identity && tag == Some(run) { Ok(()) } else { Err(changed()) }
-    };
+    let Leftover { kind, name, identity, run, created_at, .. } = leftover;
     match kind {
         LeftoverKind::Instance => {
-            let ours = |found: &InstanceView| same(&found.resource_id, found.tag(RUN_TAG));
-            delete_instance(&Rds::new(aws), name, ours, patience).await
+            let identity = Some(identity.as_str());
+            let made = Made { instance: name, run, never: "", identity, unwritten: None };
+            delete_instance(&Rds::new(aws), &made, patience).await
         }
         LeftoverKind::Snapshot => {
-            let ours = |found: &SnapshotView| {
-                // The ARN holds no more than the name; the time of its making is another for another.
-                same(&found.arn, found.tag(RUN_TAG)).and_then(|()| match found.created_at == leftover.created_at {
-                    true => Ok(()),
-                    false => Err(changed()),
-                })
-            };
-            delete_snapshot(&Rds::new(aws), name, ours, patience).await
+            let made = MadeSnapshot { snapshot: name, run, created_at: *created_at };
+            delete_snapshot(&Rds::new(aws), &made, patience).await
         }
         LeftoverKind::Table => {
-            let not_ours = |found: &TableView| (found.id != *identity).then(changed);
+            let not_ours =
+                |found: &TableView| (found.id != *identity).then(|| "it is another one now".to_owned());
             delete_table(&Dynamo::new(aws), name, not_ours, patience).await
         }
         LeftoverKind::Backup => delete_backup(&Dynamo::new(aws), leftover, patience).await,

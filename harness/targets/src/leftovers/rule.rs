@@ -105,7 +105,8 @@ impl Leftover {
             // Its user keeps it: that takes the tags off.
             (Some(_), None) if candidate.kind.is_tagged_when_made() => return None,
             (None, Some(run)) => {
-                let why = "its name is not one that a run gives: its tags may have been copied, or it was renamed";
+                let why =
+                    "its name is not one that a run gives: its tags may have been copied, or it was renamed";
                 (run, doubtful(why))
             }
             (Some(run), Some(tag)) if run != tag => {

@@ -118,13 +118,3 @@ pub async fn server_clock(session: &Session) -> Result<OffsetDateTime, PgError> 
         fatal: false,
     })
 }
-
-/// The transactions that the server has begun since a moment, told by this counter: one number for each that wrote
-/// something, in any of its databases.
-///
-/// # Errors
-/// [`PgError`].
-pub async fn next_transaction(session: &Session) -> Result<i64, PgError> {
-    let query = "SELECT txid_snapshot_xmax(txid_current_snapshot())";
-    Ok(session.client().query_one(query, &[]).await?.get(0))
-}

@@ -10,8 +10,9 @@ mod probes;
 mod server;
 pub mod validate;
 mod witness;
+mod writes;
 
-pub use canary_table::{Canaries, CanaryTable, next_transaction, server_clock};
+pub use canary_table::{Canaries, CanaryTable, server_clock};
 pub use connections::Connections;
 pub use guards::{LedgerObstacles, ledger_obstacles};
 pub use ledger_table::LedgerTable;
@@ -21,3 +22,4 @@ pub use own_schema::{OWN_SCHEMAS, OwnSchema};
 pub use probes::{connect_probe, pinned_probe, read_probe, write_probe};
 pub use server::{PgError, Server, Session};
 pub use witness::{ServerWitness, server_witness};
+pub use writes::{Told, write_state, written_since};

@@ -113,6 +113,19 @@ impl Server {
         Self { reference: ServerRef { user: user.into(), ..self.reference.clone() }, password }
     }
 
+    /// The same server, known as a DB instance by its DbiResourceId.
+    #[must_use]
+    pub fn of_instance(self, resource_id: &str) -> Self {
+        let reference = ServerRef { instance: Some(resource_id.into()), ..self.reference };
+        Self { reference, ..self }
+    }
+
+    /// The same server, whose address may lead nowhere for so long once its name was another's.
+    #[must_use]
+    pub fn with_patience(self, patience_s: u64) -> Self {
+        Self { reference: ServerRef { patience_s, ..self.reference }, ..self }
+    }
+
     /// `host:port`.
     pub fn address(&self) -> String {
         format!("{}:{}", self.reference.host, self.reference.port)

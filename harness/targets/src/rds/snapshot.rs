@@ -95,13 +95,18 @@ impl Rds {
         }
     }
 
-    /// The newest automated snapshot of an instance that is available.
+    /// The newest automated snapshot, of those that are available, of the instance with that DbiResourceId: its name may
+    /// have been another's when one was taken.
     ///
     /// # Errors
     /// [`AwsError`].
-    pub async fn latest_automated_snapshot(&self, source: &str) -> Result<Option<SnapshotView>, AwsError> {
-        let mut found = self.snapshots("automated", Some(source)).await?;
-        found.retain(|snapshot| snapshot.status == "available");
+    pub async fn latest_automated_snapshot(
+        &self,
+        resource_id: &str,
+    ) -> Result<Option<SnapshotView>, AwsError> {
+        let mut found = self.snapshots("automated", Some(resource_id)).await?;
+        // An endpoint that ignores what it was asked for answers with others as well.
+        found.retain(|snapshot| snapshot.status == "available" && snapshot.source_resource_id == resource_id);
         Ok(found.into_iter().max_by_key(|snapshot| snapshot.taken))
     }
 
@@ -114,7 +119,7 @@ impl Rds {
     }
 
     /// The snapshots of one kind, of one instance or of all, on all pages.
-    async fn snapshots(&self, kind: &str, source: Option<&str>) -> Result<Vec<SnapshotView>, AwsError> {
+    async fn snapshots(&self, kind: &str, of: Option<&str>) -> Result<Vec<SnapshotView>, AwsError> {
         let mut found = Vec::new();
         let mut marker = None;
         loop {
@@ -122,7 +127,7 @@ impl Rds {
                 .aws()
                 .read(|| async {
                     let call = self.client().describe_db_snapshots().snapshot_type(kind);
-                    let call = call.set_db_instance_identifier(source.map(str::to_owned));
+                    let call = call.set_dbi_resource_id(of.map(str::to_owned));
                     let sent = call.set_marker(marker.clone()).send().await;
                     sent.map_err(|error| AwsError::of("DescribeDBSnapshots", &error))
                 })
@@ -133,7 +138,6 @@ impl Rds {
                 _ => break,
             }
         }
-        // An endpoint that ignores the filter answers with others as well.
         found.retain(|snapshot| snapshot.kind == kind);
         Ok(found)
     }

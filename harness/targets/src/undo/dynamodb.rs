@@ -1,21 +1,27 @@
 //! Undo actions on Amazon DynamoDB.
 //!
-//! Each looks before it acts, acts with one attempt, and looks again until what it takes back is seen to be gone.
+//! Each looks before it acts, acts with one attempt, and looks again until what it takes back is seen to be gone. That
+//! something is not there is believed after several looks in a row: tables and backups show a while after they were
+//! asked for, and a call whose answer was lost may still be under way.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use lifeboat_engine::wait_for;
 use lifeboat_model::{ItemKey, UndoAction, UndoEnd};
 use time::OffsetDateTime;
 
+use super::looks::Misses;
 use crate::dynamodb::{Dynamo, Mark, TableView};
 use crate::{Aws, AwsError};
 
-/// The distance of two looks at what is to go.
-const EVERY: Duration = Duration::from_millis(250);
+/// Looks for what is not there are so far apart at least.
+const LEAST_PACE: Duration = Duration::from_millis(500);
 
-/// How long what is not there is looked for: a call whose answer was lost may still be under way.
-const SETTLING: Duration = Duration::from_secs(2);
+/// How long something that is not there may be looked for: the looks come to their end before.
+const LOOKING_LIMIT: Duration = Duration::from_secs(50);
 
 /// How long the canary items may take to go.
 const ITEMS_LIMIT: Duration = Duration::from_secs(50);
@@ -63,23 +69,25 @@ impl Ours<'_> {
     }
 }
 
-/// Looks for something that may still be coming; `None` once it was not seen for [`SETTLING`].
-async fn look_for<T, Fut>(mut look: impl FnMut() -> Fut) -> Result<Option<T>, String>
+/// Looks for something that may still be coming; `None` once several looks in a row have not found it.
+async fn look_for<T, Fut>(dynamo: &Dynamo, mut look: impl FnMut() -> Fut) -> Result<Option<T>, String>
 where
     Fut: Future<Output = Result<Option<T>, AwsError>>,
 {
-    let seen = wait_for("what a lost call may have made", EVERY, SETTLING, || {
+    let misses = Misses::default();
+    let misses = &misses;
+    let what = "what a lost call may have made";
+    wait_for(what, dynamo.aws().pace().max(LEAST_PACE), LOOKING_LIMIT, || {
         let looking = look();
         async move {
             match looking.await {
-                Ok(Some(found)) => Ok(Ok(found)),
-                Ok(None) => Err("nothing"),
-                Err(error) => Ok(Err(error.to_string())),
+                Ok(None) if !misses.one_more() => Err("nothing"),
+                settled => Ok(settled.map_err(|error| error.to_string())),
             }
         }
     })
-    .await;
-    seen.ok().transpose()
+    .await
+    .map_err(|error| error.to_string())?
 }
 
 /// Deletes a table and waits until it is gone. `not_ours` says of the one that is found why it is to be left alone.
@@ -89,22 +97,32 @@ pub async fn delete_table(
     not_ours: impl Fn(&TableView) -> Option<String>,
     patience: Duration,
 ) -> Result<(UndoEnd, String), String> {
-    let Some(first) = look_for(|| dynamo.find(name)).await? else {
+    let Some(first) = look_for(dynamo, || dynamo.find(name)).await? else {
         return Ok((UndoEnd::NotNeeded, format!("there is no table `{name}`")));
     };
     if let Some(why) = not_ours(&first) {
         return Err(format!("table `{name}` is left alone: {why}; look at it and delete it by hand"));
     }
-    wait_for(format!("table `{name}` to be gone"), EVERY, patience, || async {
-        match dynamo.find(name).await {
-            Ok(None) => Ok(()),
-            Ok(Some(now)) if now.id != first.id => Ok(()),
-            Ok(Some(now)) if now.status == "DELETING" => Err("status DELETING".to_owned()),
+    let (asked, misses) = (AtomicBool::new(false), Misses::default());
+    let (asked, misses) = (&asked, &misses);
+    wait_for(format!("table `{name}` to be gone"), dynamo.aws().pace(), patience, || async {
+        let found = dynamo.find(name).await.map_err(|error| error.to_string())?;
+        let Some(now) = found.filter(|now| now.id == first.id) else {
+            // Without a deletion it may be that it only does not show.
+            let done = asked.load(Relaxed) || misses.one_more();
+            return if done { Ok(()) } else { Err("not there".to_owned()) };
+        };
+        misses.none();
+        match now.status.as_str() {
+            "DELETING" => asked.store(true, Relaxed),
             // Not deleted before it is whole: AWS refuses that.
-            Ok(Some(now)) if now.status == "CREATING" => Err("status CREATING".to_owned()),
-            Ok(Some(now)) => Err(delete_now(dynamo, &now).await),
-            Err(error) => Err(error.to_string()),
+            "CREATING" => {}
+            _ => {
+                delete_now(dynamo, &now).await.map_err(|error| error.to_string())?;
+                asked.store(true, Relaxed);
+            }
         }
+        Err(format!("status {}", now.status))
     })
     .await
     .map_err(|error| error.to_string())?;
@@ -112,21 +130,12 @@ pub async fn delete_table(
 }
 
 /// Asks for the deletion; what came of it is seen at the next look.
-async fn delete_now(dynamo: &Dynamo, table: &TableView) -> String {
+async fn delete_now(dynamo: &Dynamo, table: &TableView) -> Result<(), AwsError> {
     // Of a table that is deleted with point-in-time recovery on, AWS keeps a backup for 35 days that nobody can delete.
-    match dynamo.recovery(&table.name).await {
-        Ok(recovery) if recovery.enabled => {
-            if let Err(error) = dynamo.set_recovery(&table.name, None, false).await {
-                return error.to_string();
-            }
-        }
-        Ok(_) => {}
-        Err(error) => return error.to_string(),
+    if dynamo.recovery(&table.name).await?.enabled {
+        dynamo.set_recovery(&table.name, None, false).await?;
     }
-    match dynamo.delete(&table.name).await {
-        Ok(()) => "its deletion was accepted".into(),
-        Err(error) => error.to_string(),
-    }
+    dynamo.delete(&table.name).await
 }
 
 async fn delete_backup(
@@ -139,18 +148,24 @@ async fn delete_backup(
         let found = dynamo.backups(table, name).await?;
         Ok((!found.is_empty()).then_some(found))
     };
-    let Some(first) = look_for(some).await? else {
+    let Some(first) = look_for(dynamo, some).await? else {
         return Ok((UndoEnd::NotNeeded, format!("table `{table}` has no backup `{name}`")));
     };
-    wait_for(format!("backup `{name}` to be gone"), EVERY, patience, || async {
+    let misses = Misses::default();
+    let misses = &misses;
+    wait_for(format!("backup `{name}` to be gone"), dynamo.aws().pace(), patience, || async {
         let left = dynamo.backups(table, name).await.map_err(|error| error.to_string())?;
         let mut last = format!("{} left", left.len());
+        if left.is_empty() {
+            return if misses.one_more() { Ok(()) } else { Err(last) };
+        }
+        misses.none();
         for backup in &left {
             if let Err(error) = dynamo.delete_backup(&backup.arn).await {
                 last = error.to_string();
             }
         }
-        if left.is_empty() { Ok(()) } else { Err(last) }
+        Err(last)
     })
     .await
     .map_err(|error| error.to_string())?;
@@ -164,40 +179,52 @@ async fn delete_items(
     mark: &Mark,
     keys: &[ItemKey],
 ) -> Result<(UndoEnd, String), String> {
-    let found = dynamo.find(table).await.map_err(|error| error.to_string())?;
-    match found {
-        None => return Ok((UndoEnd::NotNeeded, format!("there is no table `{table}` any more"))),
-        Some(now) if now.id != table_id => {
-            let text = format!("table `{table}` is another one now ({}, and was {table_id})", now.id);
-            return Ok((UndoEnd::NotNeeded, text));
+    let Some(now) = look_for(dynamo, || dynamo.find(table)).await? else {
+        return Ok((UndoEnd::NotNeeded, format!("there is no table `{table}` any more")));
+    };
+    if now.id != table_id {
+        let text = format!("table `{table}` is another one now ({}, and was {table_id})", now.id);
+        return Ok((UndoEnd::NotNeeded, text));
+    }
+    let (deleted, misses) = (Mutex::new(BTreeSet::new()), Misses::default());
+    let (seen, misses) = (&deleted, &misses);
+    let round = || async move {
+        let mut left = None;
+        for (number, key) in keys.iter().enumerate() {
+            match delete_item(dynamo, table, key, mark).await {
+                Ok(false) => {}
+                Ok(true) => {
+                    seen.lock().unwrap_or_else(PoisonError::into_inner).insert(number);
+                    left = Some("a deletion was asked for".to_owned());
+                }
+                Err(error) => left = Some(error.to_string()),
+            }
         }
-        Some(_) => {}
-    }
-    let mut deleted = 0;
-    for key in keys {
-        let gone = wait_for("a canary item to be gone", EVERY, ITEMS_LIMIT, || {
-            delete_item(dynamo, table, key, mark)
-        });
-        deleted += gone.await.map_err(|error| error.to_string())?;
-    }
-    let end = if deleted > 0 { UndoEnd::Undone } else { UndoEnd::NotNeeded };
-    Ok((end, format!("no canary item is left in `{table}` ({deleted} deleted)")))
+        match left {
+            Some(left) => {
+                misses.none();
+                Err(left)
+            }
+            None if misses.one_more() => Ok(()),
+            None => Err("none seen".to_owned()),
+        }
+    };
+    let gone = wait_for("the canary items to be gone", dynamo.aws().pace(), ITEMS_LIMIT, round).await;
+    gone.map_err(|error| error.to_string())?;
+    let deleted = deleted.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let end = if deleted.is_empty() { UndoEnd::NotNeeded } else { UndoEnd::Undone };
+    Ok((end, format!("no canary item is left in `{table}` ({} deleted)", deleted.len())))
 }
 
-/// Looks at an item and asks for its deletion where it is the run's; done once it is not there or not the run's. Gives how
-/// many were deleted.
-async fn delete_item(dynamo: &Dynamo, table: &str, key: &ItemKey, mark: &Mark) -> Result<u64, String> {
-    let ours = || async {
-        let item = dynamo.get(table, key).await.map_err(|error| error.to_string())?;
-        Ok::<bool, String>(item.is_some_and(|item| item.get(&mark.attribute) == Some(&mark.run)))
-    };
-    if !ours().await? {
-        return Ok(0);
+/// Looks at an item and asks for its deletion where it is the run's; whether it was.
+async fn delete_item(dynamo: &Dynamo, table: &str, key: &ItemKey, mark: &Mark) -> Result<bool, AwsError> {
+    let item = dynamo.get(table, key).await?;
+    if item.is_none_or(|item| item.get(&mark.attribute) != Some(&mark.run)) {
+        return Ok(false);
     }
-    if let Err(error) = dynamo.delete_own(table, key, mark).await
-        && !error.is_condition()
-    {
-        return Err(error.to_string());
+    match dynamo.delete_own(table, key, mark).await {
+        // Somebody was quicker.
+        Err(error) if !error.is_condition() => Err(error),
+        _ => Ok(true),
     }
-    if ours().await? { Err("it is still there".into()) } else { Ok(1) }
 }

@@ -34,14 +34,16 @@ impl Interpreter for WorldInterpreter {
         async move {
             match action {
                 UndoAction::DropSchema { server, schema, comment, application_name } => {
-                    self.servers.drop_schema(server, schema, comment, application_name).await
+                    let aws = self.aws.as_ref().ok();
+                    self.servers.drop_schema(server, aws, schema, comment, application_name).await
                 }
                 UndoAction::EndSessions { server, application_name } => {
-                    self.servers.end_sessions(server, application_name).await
+                    self.servers.end_sessions(server, self.aws.as_ref().ok(), application_name).await
                 }
                 UndoAction::DeleteInstance { .. }
+                | UndoAction::DeleteInstanceUnlessWritten { .. }
                 | UndoAction::RestoreName { .. }
-                | UndoAction::DeleteSnapshot { .. } => rds::undo(self.aws()?, action).await,
+                | UndoAction::DeleteSnapshot { .. } => rds::undo(self.aws()?, &self.servers, action).await,
                 UndoAction::DeleteTable { .. }
                 | UndoAction::DeleteBackup { .. }
                 | UndoAction::DeleteItems { .. } => dynamodb::undo(self.aws()?, action).await,

@@ -2,10 +2,11 @@
 
 mod dynamodb;
 mod interpreter;
+mod looks;
 mod postgres;
 mod rds;
 
-pub use interpreter::WorldInterpreter;
 pub(crate) use dynamodb::delete_table;
+pub use interpreter::WorldInterpreter;
 pub use rds::give_name;
-pub(crate) use rds::{delete_instance, delete_snapshot};
+pub(crate) use rds::{Made, MadeSnapshot, delete_instance, delete_snapshot};

@@ -1,18 +1,27 @@
 //! Undo actions over SQL.
+//!
+//! A server that does not answer is waited for; where it is a DB instance, the control plane says whether there is
+//! anything left to wait for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use lifeboat_engine::wait_for;
-use lifeboat_model::{Secret, ServerRef, UndoEnd};
+use lifeboat_model::{Secret, ServerRef, UndoEnd, Unwritten};
 
-use crate::postgres::{PgError, Server, Session, drop_schema};
+use super::looks::Misses;
+use crate::postgres::{PgError, Server, Session, Told, drop_schema, written_since};
+use crate::rds::Rds;
+use crate::{Aws, pause};
 
 /// How long a server that does not answer, or is full, gets to come back: a failover on AWS takes up to 37 s.
 const PATIENCE: Duration = Duration::from_secs(40);
 
-/// The same for a server that has not come back before, in the same clean-up.
+/// For so long the control plane must not find a DB instance before what was in it is believed to be gone.
+const GONE_AFTER: Duration = PATIENCE;
+
+/// How long a server gets that has not come back before, in the same clean-up.
 const LITTLE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long the run's sessions get to end. After a moment they are told.
@@ -22,16 +31,23 @@ const SESSIONS_LIMIT: Duration = Duration::from_secs(15);
 pub struct Servers {
     passwords: BTreeMap<(String, String), Secret>,
     given_up: Mutex<BTreeSet<String>>,
+    /// The DbiResourceIds of instances that are not there any more.
+    gone: Mutex<BTreeSet<String>>,
 }
 
 impl Servers {
     /// With the passwords of the plan's targets, by the target's name and the role's.
     pub fn new(passwords: BTreeMap<(String, String), Secret>) -> Self {
-        Self { passwords, given_up: Mutex::default() }
+        Self { passwords, given_up: Mutex::default(), gone: Mutex::default() }
     }
 
-    /// A session on a server, which gets time to come back.
-    async fn connect(&self, reference: &ServerRef) -> Result<Session, String> {
+    /// A session on a server, which gets time to come back; none where its DB instance is gone for good.
+    async fn connect(&self, reference: &ServerRef, aws: Option<&Aws>) -> Result<Option<Session>, String> {
+        let instance = reference.instance.as_deref().zip(aws);
+        let known_as_gone = |id| self.gone.lock().unwrap_or_else(PoisonError::into_inner).contains(id);
+        if instance.is_some_and(|(id, _)| known_as_gone(id)) {
+            return Ok(None);
+        }
         let key = (reference.target.clone(), reference.user.clone());
         let password = self.passwords.get(&key).ok_or_else(|| {
             format!(
@@ -42,17 +58,28 @@ impl Servers {
         let server = Server::new(reference.clone(), password.clone());
         let address = server.address();
         let known = self.given_up.lock().unwrap_or_else(PoisonError::into_inner).contains(&address);
-        let limit = if known { LITTLE_PATIENCE } else { PATIENCE };
+        // Its control plane has the time to say that it is gone before it is given up.
+        let longer = instance.map_or(Duration::ZERO, |(_, aws)| aws.pace() * 2 + LITTLE_PATIENCE);
+        let limit = match known {
+            true => LITTLE_PATIENCE,
+            false => PATIENCE.max(Duration::from_secs(reference.patience_s)) + longer,
+        };
         let what = format!("a connection to {address} as `{}`", reference.user);
-        let connected = wait_for(what, Duration::from_millis(250), limit, || async {
+        let connecting = wait_for(what, Duration::from_millis(250), limit, || async {
             match server.connect("lifeboat/undo", Duration::from_secs(5)).await {
                 Err(error) if error.is_passing() => Err(error),
                 settled => Ok(settled),
             }
-        })
-        .await;
+        });
+        let connected = tokio::select! {
+            connected = connecting => connected,
+            id = gone(instance, limit) => {
+                self.gone.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+                return Ok(None);
+            }
+        };
         match connected {
-            Ok(settled) => settled.map_err(|error| format!("cannot connect to {address}: {error}")),
+            Ok(settled) => settled.map(Some).map_err(|error| format!("cannot connect to {address}: {error}")),
             Err(error) => {
                 self.given_up.lock().unwrap_or_else(PoisonError::into_inner).insert(address);
                 Err(error.to_string())
@@ -64,11 +91,12 @@ impl Servers {
     pub async fn drop_schema(
         &self,
         server: &ServerRef,
+        aws: Option<&Aws>,
         schema: &str,
         comment: &str,
         application_name: &str,
     ) -> Result<(UndoEnd, String), String> {
-        let session = self.connect(server).await?;
+        let Some(session) = self.connect(server, aws).await? else { return Ok(went_with(server)) };
         // The statement that creates it may still be under way, and find its lock after we have looked.
         end_sessions(&session, application_name).await?;
         let done = drop_schema(&session, schema, comment).await;
@@ -80,13 +108,55 @@ impl Servers {
     pub async fn end_sessions(
         &self,
         server: &ServerRef,
+        aws: Option<&Aws>,
         application_name: &str,
     ) -> Result<(UndoEnd, String), String> {
-        let session = self.connect(server).await?;
+        let Some(session) = self.connect(server, aws).await? else { return Ok(went_with(server)) };
         let done = end_sessions(&session, application_name).await;
         session.close().await;
         done.map(|()| (UndoEnd::Undone, "no session of the run is left".into()))
     }
+
+    /// Whether others have written to a server; they may still be there.
+    pub async fn written_since(&self, unwritten: &Unwritten, aws: &Aws) -> Result<Told, String> {
+        let Some(session) = self.connect(&unwritten.server, Some(aws)).await? else {
+            return Err("it is gone".into());
+        };
+        let told = written_since(&session, &unwritten.since, 0, false).await;
+        session.close().await;
+        told.map_err(|error| error.to_string())
+    }
+}
+
+/// What is said of what was in a DB instance that is gone.
+fn went_with(server: &ServerRef) -> (UndoEnd, String) {
+    let instance = server.instance.as_deref().unwrap_or_default();
+    (UndoEnd::NotNeeded, format!("DB instance {instance} is gone, and all that was in it"))
+}
+
+/// Gives the DbiResourceId once the control plane has said that the DB instance is not there any more; never ends where it
+/// cannot be asked.
+async fn gone(instance: Option<(&str, &Aws)>, limit: Duration) -> String {
+    if let Some((instance, aws)) = instance {
+        let (rds, misses) = (Rds::new(aws), Misses::default());
+        let (rds, misses) = (&rds, &misses);
+        // Most servers answer at once, and nobody has to be asked.
+        pause(aws.pace()).await;
+        let missed = wait_for("the instance to be gone", aws.pace(), limit, || async move {
+            match rds.find_by_resource_id(instance).await {
+                Ok(None) if misses.one_more_after(GONE_AFTER) => Ok(()),
+                Ok(None) => Err("not there"),
+                _ => {
+                    misses.none();
+                    Err("there, or not to be asked")
+                }
+            }
+        });
+        if missed.await.is_ok() {
+            return instance.to_owned();
+        }
+    }
+    std::future::pending().await
 }
 
 /// Waits until the server counts no session whose application name begins so.

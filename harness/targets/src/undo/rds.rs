@@ -7,43 +7,43 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use lifeboat_engine::wait_for;
-use lifeboat_model::{UndoAction, UndoEnd};
+use lifeboat_model::{UndoAction, UndoEnd, Unwritten};
+use time::OffsetDateTime;
 
-use crate::rds::{InstanceView, Rds, SnapshotView};
-use crate::tags::RUN_TAG;
+use super::looks::Misses;
+use super::postgres::Servers;
+use crate::postgres::Told;
+use crate::rds::{InstanceView, Rds};
+use crate::tags::{EXPIRES_TAG, RUN_TAG};
 use crate::{Aws, AwsError};
 
 /// After a rename was accepted, so many looks may still find the old name before it is asked for again.
 const LOOKS_FOR_A_NAME: u32 = 12;
 
-/// So many looks in a row must find nothing to do before that is believed: a call that was under way when the run ended
-/// may still have its effect.
-const LOOKS_FOR_NOTHING: u32 = 5;
-
 /// What an undo came to, or why it did not.
 type Ended = Result<(UndoEnd, String), String>;
 
 /// Carries one out.
-pub async fn undo(aws: &Aws, action: &UndoAction) -> Ended {
+pub async fn undo(aws: &Aws, servers: &Servers, action: &UndoAction) -> Ended {
     let rds = Rds::new(aws);
     match action {
         UndoAction::DeleteInstance { instance, run, never, patience_s } => {
-            let ours = |found: &InstanceView| {
-                if found.resource_id == *never {
-                    return Err(format!("`{instance}` is the target of the drill itself and was left alone"));
-                }
-                has_tag(found.tag(RUN_TAG), run, || format!("DB instance `{instance}`"))
-            };
-            delete_instance(&rds, instance, ours, Duration::from_secs(*patience_s)).await
+            let patience = Duration::from_secs(*patience_s);
+            delete_instance(&rds, &Made { instance, run, never, identity: None, unwritten: None }, patience)
+                .await
+        }
+        UndoAction::DeleteInstanceUnlessWritten { instance, run, never, patience_s, unwritten } => {
+            // The server may be as long in coming back, before anything is asked of the control plane.
+            let patience = Duration::from_secs(patience_s + unwritten.server.patience_s);
+            let unwritten = Some((servers, unwritten));
+            delete_instance(&rds, &Made { instance, run, never, identity: None, unwritten }, patience).await
         }
         UndoAction::RestoreName { resource_id, name, patience_s } => {
             give_name(&rds, resource_id, name, Duration::from_secs(*patience_s)).await
         }
         UndoAction::DeleteSnapshot { snapshot, run, patience_s } => {
-            let ours = |found: &SnapshotView| {
-                has_tag(found.tag(RUN_TAG), run, || format!("DB snapshot `{snapshot}`"))
-            };
-            delete_snapshot(&rds, snapshot, ours, Duration::from_secs(*patience_s)).await
+            let made = MadeSnapshot { snapshot, run, created_at: None };
+            delete_snapshot(&rds, &made, Duration::from_secs(*patience_s)).await
         }
         other => Err(format!("to {} is no action on Amazon RDS", other.describe())),
     }
@@ -60,14 +60,10 @@ fn again(error: AwsError) -> Result<Ended, String> {
 
 /// A name that holds the run's id without the run's tag: it was made by the run, and may not be told from what somebody
 /// has taken over since.
-fn has_tag(tag: Option<&str>, run: &str, what: impl Fn() -> String) -> Result<(), String> {
-    match tag == Some(run) {
-        true => Ok(()),
-        false => Err(format!(
-            "{} does not carry the tag {RUN_TAG} of this run any more and was left alone; delete it if nobody keeps it",
-            what()
-        )),
-    }
+fn not_ours(what: &str) -> String {
+    format!(
+        "{what} does not carry the tag {RUN_TAG} of this run any more and was left alone; delete it if nobody keeps it"
+    )
 }
 
 async fn patiently<F, Fut>(aws: &Aws, what: String, patience: Duration, look: F) -> Ended
@@ -78,16 +74,44 @@ where
     wait_for(what, aws.pace(), patience, look).await.map_err(|error| error.to_string())?
 }
 
-/// Deletes an instance and waits until it is gone. `ours` says of what is found under the name, before each call, why it is
-/// to be left alone.
-pub async fn delete_instance(
-    rds: &Rds,
-    instance: &str,
-    ours: impl Fn(&InstanceView) -> Result<(), String>,
-    patience: Duration,
-) -> Ended {
-    let ours = &ours;
-    let (asked, missed) = (AtomicBool::new(false), AtomicU32::new(0));
+/// An instance that the run made.
+#[derive(Clone, Copy)]
+pub(crate) struct Made<'a> {
+    pub instance: &'a str,
+    pub run: &'a str,
+    pub never: &'a str,
+    /// Its DbiResourceId, where that is known.
+    pub identity: Option<&'a str>,
+    /// How far the writing to it may have come, and who can look.
+    pub unwritten: Option<(&'a Servers, &'a Unwritten)>,
+}
+
+/// Why an instance of the run's is kept for good: it holds, or may hold, what others wrote to it and nothing else does.
+async fn kept(rds: &Rds, found: &InstanceView, unwritten: &Unwritten, why: String) -> String {
+    // It may be needed for longer than the run thought.
+    let expiry: Vec<String> =
+        found.tags.iter().map(|(key, _)| key).filter(|key| *key == EXPIRES_TAG).cloned().collect();
+    let lasts = match expiry.is_empty() {
+        true => Ok(()),
+        false => rds.remove_tags(&found.arn, &expiry).await,
+    };
+    let expires = lasts.err().map(|error| format!("; its tag {EXPIRES_TAG} is still on it: {error}"));
+    let (instance, server) = (&found.identifier, &unwritten.server);
+    format!(
+        "DB instance `{instance}` is kept: {why}; its rows are in database `{}` at {}:{}: bring what is missing back to \
+         where it belongs, then delete it{}",
+        server.database,
+        server.host,
+        server.port,
+        expires.unwrap_or_default()
+    )
+}
+
+/// Deletes it. Whether others have written to it is asked before each call, however many there are: a look that misses it,
+/// or a refusal, may be long before the call that has the effect.
+pub(crate) async fn delete_instance(rds: &Rds, made: &Made<'_>, patience: Duration) -> Ended {
+    let Made { instance, run, never, identity, unwritten } = *made;
+    let (asked, missed) = (AtomicBool::new(false), Misses::default());
     let (asked, missed) = (&asked, &missed);
     patiently(rds.aws(), format!("`{instance}` to be gone"), patience, || async move {
         let found = match rds.find(instance).await {
@@ -95,18 +119,41 @@ pub async fn delete_instance(
             Ok(None) if asked.load(Relaxed) => {
                 return Ok(Ok((UndoEnd::Undone, format!("DB instance `{instance}` deleted"))));
             }
-            Ok(None) if missed.fetch_add(1, Relaxed) < LOOKS_FOR_NOTHING => return Err("not there".into()),
+            Ok(None) if !missed.one_more() => return Err("not there".into()),
             Ok(None) => {
                 return Ok(Ok((UndoEnd::NotNeeded, format!("DB instance `{instance}` is not there"))));
             }
             Err(error) => return again(error),
         };
-        if let Err(why) = ours(&found) {
-            return Ok(Err(why));
+        missed.none();
+        if found.resource_id == never {
+            return Ok(Err(format!("`{instance}` is the target of the drill itself and was left alone")));
+        }
+        if identity.is_some_and(|identity| found.resource_id != identity) {
+            return Ok(Err(format!("DB instance `{instance}` is another one now and was left alone")));
+        }
+        if found.tag(RUN_TAG) != Some(run) {
+            return Ok(Err(not_ours(&format!("DB instance `{instance}`"))));
         }
         if found.status == "deleting" {
             asked.store(true, Relaxed);
             return Err("status deleting".into());
+        }
+        if let Some((servers, unwritten)) = unwritten {
+            let why = match servers.written_since(unwritten, rds.aws()).await {
+                Ok(Told::Nobody(_)) => None,
+                Ok(Told::Somebody(how)) => {
+                    Some(format!("others have written to it while it had another's name ({how})"))
+                }
+                // What is about to go may not answer any more.
+                Err(why) if asked.load(Relaxed) => return Err(why),
+                Ok(Told::Unclear(why)) | Err(why) => Some(format!(
+                    "it cannot be told whether others have written to it while it had another's name ({why})"
+                )),
+            };
+            if let Some(why) = why {
+                return Ok(Err(kept(rds, &found, unwritten, why).await));
+            }
         }
         if found.settings.deletion_protection {
             return match rds.unprotect(instance).await {
@@ -131,7 +178,8 @@ pub async fn delete_instance(
 /// # Errors
 /// Why it has not, as a sentence.
 pub async fn give_name(rds: &Rds, resource_id: &str, name: &str, patience: Duration) -> Ended {
-    let (asked, named, since) = (AtomicBool::new(false), AtomicU32::new(0), AtomicU32::new(0));
+    // To have its name already is nothing to do as well.
+    let (asked, named, since) = (AtomicBool::new(false), Misses::default(), AtomicU32::new(0));
     let (asked, named, since) = (&asked, &named, &since);
     patiently(rds.aws(), format!("{resource_id} to be called `{name}`"), patience, || async move {
         let found = match rds.find_by_resource_id(resource_id).await {
@@ -142,11 +190,10 @@ pub async fn give_name(rds: &Rds, resource_id: &str, name: &str, patience: Durat
         };
         let status = format!("`{}` is {}", found.identifier, found.status);
         if is_changing(&found) {
-            named.store(0, Relaxed);
+            named.none();
             return Err(status);
         }
-        if found.identifier == name && !asked.load(Relaxed) && named.fetch_add(1, Relaxed) < LOOKS_FOR_NOTHING
-        {
+        if found.identifier == name && !asked.load(Relaxed) && !named.one_more() {
             return Err(status);
         }
         if found.identifier == name {
@@ -181,15 +228,19 @@ fn is_changing(instance: &InstanceView) -> bool {
         .any(|status| instance.status.starts_with(status))
 }
 
-/// Deletes a snapshot, as [`delete_instance`] does.
-pub async fn delete_snapshot(
-    rds: &Rds,
-    snapshot: &str,
-    ours: impl Fn(&SnapshotView) -> Result<(), String>,
-    patience: Duration,
-) -> Ended {
-    let ours = &ours;
-    let (asked, missed) = (AtomicBool::new(false), AtomicU32::new(0));
+/// A snapshot that a run made.
+#[derive(Clone, Copy)]
+pub(crate) struct MadeSnapshot<'a> {
+    pub snapshot: &'a str,
+    pub run: &'a str,
+    /// When it was made, where that is known: its ARN holds no more than its name.
+    pub created_at: Option<OffsetDateTime>,
+}
+
+/// Deletes it, and waits until it is gone.
+pub(crate) async fn delete_snapshot(rds: &Rds, made: &MadeSnapshot<'_>, patience: Duration) -> Ended {
+    let MadeSnapshot { snapshot, run, created_at } = *made;
+    let (asked, missed) = (AtomicBool::new(false), Misses::default());
     let (asked, missed) = (&asked, &missed);
     patiently(rds.aws(), format!("snapshot `{snapshot}` to be gone"), patience, || async move {
         let found = match rds.find_snapshot(snapshot).await {
@@ -197,14 +248,18 @@ pub async fn delete_snapshot(
             Ok(None) if asked.load(Relaxed) => {
                 return Ok(Ok((UndoEnd::Undone, format!("DB snapshot `{snapshot}` deleted"))));
             }
-            Ok(None) if missed.fetch_add(1, Relaxed) < LOOKS_FOR_NOTHING => return Err("not there".into()),
+            Ok(None) if !missed.one_more() => return Err("not there".into()),
             Ok(None) => {
                 return Ok(Ok((UndoEnd::NotNeeded, format!("DB snapshot `{snapshot}` is not there"))));
             }
             Err(error) => return again(error),
         };
-        if let Err(why) = ours(&found) {
-            return Ok(Err(why));
+        missed.none();
+        if created_at.is_some() && found.created_at != created_at {
+            return Ok(Err(format!("DB snapshot `{snapshot}` is another one now and was left alone")));
+        }
+        if found.tag(RUN_TAG) != Some(run) {
+            return Ok(Err(not_ours(&format!("DB snapshot `{snapshot}`"))));
         }
         match rds.delete_snapshot(snapshot).await {
             Ok(()) => {

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "no test needs all of it")]
 
 use std::collections::HashMap;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -28,6 +30,27 @@ pub fn n(number: impl ToString) -> AttributeValue {
 
 pub async fn sandbox() -> Sandbox {
     Sandbox::start(Config { runtime: RuntimeChoice::Native, ..Config::default() }).await.unwrap()
+}
+
+/// Asks a sandbox's admin endpoint; gives the answer's body, which must be a success.
+pub fn admin(endpoint: &str, method: &str, what: &str, body: &str) -> String {
+    let address = endpoint.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    let length = body.len();
+    let request = format!(
+        "{method} /_sandbox/{what} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+/// How many calls of this action a sandbox has answered.
+pub fn calls_of(endpoint: &str, action: &str) -> usize {
+    let calls: serde_json::Value = serde_json::from_str(&admin(endpoint, "GET", "calls", "")).unwrap();
+    calls.as_array().unwrap().iter().filter(|call| call["action"] == action).count()
 }
 
 /// The SDK's own client, as a user of it sets it up.

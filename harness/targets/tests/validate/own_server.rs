@@ -12,6 +12,16 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, User, geteuid};
 use tempfile::TempDir;
 
+const PORTS_TRIED: usize = 5;
+
+/// Free at this moment, and below those that the kernel takes for outgoing connections.
+fn free_port() -> u16 {
+    let listener = (20_000..32_000)
+        .map(|port| port + u16::try_from(std::process::id() % 500).unwrap() * 7)
+        .find_map(|port| std::net::TcpListener::bind(("127.0.0.1", port)).ok());
+    listener.unwrap().local_addr().unwrap().port()
+}
+
 pub struct OwnServer {
     folder: TempDir,
     port: u16,
@@ -51,11 +61,7 @@ impl OwnServer {
             chown(folder.path(), Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
         }
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
-        let listener = (20_000..32_000)
-            .map(|port| port + u16::try_from(std::process::id() % 500).unwrap() * 7)
-            .find_map(|port| std::net::TcpListener::bind(("127.0.0.1", port)).ok())
-            .unwrap();
-        Self { port: listener.local_addr().unwrap().port(), folder, running: None }
+        Self { port: 0, folder, running: None }
     }
 
     /// A fresh one that runs.
@@ -81,7 +87,22 @@ impl OwnServer {
 
     /// A physical copy that runs.
     pub async fn copy(&self) -> Self {
-        let mut copy = Self::folder();
+        let mut copy = self.backup();
+        copy.start().await;
+        copy
+    }
+
+    /// The same as a standby, which follows nobody.
+    pub async fn standby(&self) -> Self {
+        let mut standby = self.backup();
+        let signal = standby.data().join("standby.signal");
+        std::fs::write(&signal, "").unwrap();
+        standby.start().await;
+        standby
+    }
+
+    fn backup(&self) -> Self {
+        let copy = Self::folder();
         let mut backup = command("pg_basebackup");
         backup.arg("--pgdata").arg(copy.data()).args([
             "--host=127.0.0.1",
@@ -90,7 +111,6 @@ impl OwnServer {
         ]);
         backup.args(["--port", &self.port.to_string(), "--checkpoint=fast", "--wal-method=stream"]);
         run(backup);
-        copy.start().await;
         copy
     }
 
@@ -110,21 +130,49 @@ impl OwnServer {
             database: "postgres".into(),
             user: "postgres".into(),
             own_sandbox: true,
+            instance: None,
+            patience_s: 0,
         };
         Server::new(reference, Secret::new(String::new()))
     }
 
+    /// On the port that it had, or any; another one if somebody took that in between.
     pub async fn start(&mut self) {
+        for _ in 0..PORTS_TRIED {
+            if self.port == 0 {
+                self.port = free_port();
+            }
+            if self.start_once().await {
+                return;
+            }
+            self.port = 0;
+        }
+        panic!("every port was taken by somebody else");
+    }
+
+    /// Whether it got its port.
+    async fn start_once(&mut self) -> bool {
         let mut postgres = command("postgres");
         postgres.arg("-D").arg(self.data()).args(["-p", &self.port.to_string()]);
-        let log = std::fs::File::create(self.folder.path().join("log")).unwrap();
+        let log_path = self.folder.path().join("log");
+        let log = std::fs::File::create(&log_path).unwrap();
         self.running = Some(postgres.stdout(Stdio::null()).stderr(log).spawn().unwrap());
         let started = Instant::now();
         let mut ticks = tokio::time::interval(Duration::from_millis(50));
         loop {
             ticks.tick().await;
+            let ended = self.running.as_mut().unwrap().try_wait().unwrap();
+            if let Some(status) = ended {
+                let said = std::fs::read_to_string(&log_path).unwrap();
+                assert!(said.contains("could not bind"), "{status}: {said}");
+                self.running = None;
+                return false;
+            }
             match self.server().connect("test", Duration::from_secs(5)).await {
-                Ok(session) => return session.close().await,
+                Ok(session) => {
+                    session.close().await;
+                    return true;
+                }
                 Err(error) => assert!(started.elapsed() < Duration::from_secs(60), "{error}"),
             }
         }
@@ -132,8 +180,17 @@ impl OwnServer {
 
     /// Shuts it down, with everything written to its files.
     pub fn stop(&mut self) {
+        self.end(Signal::SIGINT);
+    }
+
+    /// Ends all its processes at once, as a crash does: it recovers when it starts.
+    pub fn crash(&mut self) {
+        self.end(Signal::SIGQUIT);
+    }
+
+    fn end(&mut self, signal: Signal) {
         if let Some(mut running) = self.running.take() {
-            kill(Pid::from_raw(i32::try_from(running.id()).unwrap()), Signal::SIGINT).unwrap();
+            kill(Pid::from_raw(i32::try_from(running.id()).unwrap()), signal).unwrap();
             running.wait().unwrap();
         }
     }

@@ -40,6 +40,8 @@ impl Pair {
                 database: database.into(),
                 user: "drill".into(),
                 own_sandbox: true,
+                instance: None,
+                patience_s: 0,
             };
             Server::new(reference, Secret::new(exports["LIFEBOAT_SANDBOX_PASSWORD"].clone()))
         };
@@ -113,4 +115,13 @@ pub async fn connect(server: &Server) -> Session {
 /// The findings of one outcome, as lines.
 pub fn lines(validation: &Validation, outcome: DataOutcome) -> Vec<String> {
     validation.of(outcome).map(|finding| format!("{} {}", finding.subject, finding.message)).collect()
+}
+
+/// Asserts that the findings of one outcome say all of this.
+#[track_caller]
+pub fn says(validation: &Validation, outcome: DataOutcome, words: &[&str]) {
+    let said = lines(validation, outcome).join("\n");
+    for part in words {
+        assert!(said.contains(part), "{outcome:?} does not say `{part}`: {:#?}", validation.findings);
+    }
 }

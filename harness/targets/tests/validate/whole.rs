@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lifeboat_targets::postgres::validate::{DataOutcome, write_marks};
 
-use crate::support::{Pair, connect, lines};
+use crate::support::{Pair, connect, lines, says};
 
 /// Every kind of thing that a table can be made of.
 const SEED: &str = r#"
@@ -235,10 +235,7 @@ async fn a_source_that_was_written_since_cannot_tell() {
     pair.left("ALTER TABLE public.falling ADD w int; CREATE TABLE public.newer ()").await;
     pair.right("UPDATE public.orders SET note = 'wrong' WHERE id = 7").await;
     let found = pair.validate_since("{}", Some(marks.clone())).await;
-    let told = lines(&found, DataOutcome::CannotTell).join("\n");
-    for subject in ["column public.falling.w", "table public.newer"] {
-        assert!(told.contains(subject), "{subject}: {told}");
-    }
+    says(&found, DataOutcome::CannotTell, &["column public.falling.w", "table public.newer"]);
     let different = lines(&found, DataOutcome::Different);
     assert!(
         matches!(different.as_slice(), [line] if line.contains("id=7 changed in note")),
@@ -280,45 +277,48 @@ async fn a_live_source_is_compared_as_the_plan_says() {
     .unwrap();
     pair.left("INSERT INTO public.log VALUES (current_date, 'now')").await;
     let found = pair.validate_since(expectations, Some(marks.clone())).await;
-    let same = lines(&found, DataOutcome::Same).join("\n");
-    for line in
-        ["table public.orders has the same 1000 rows", "table public.heap has 4 rows", "query SELECT max(id)"]
-    {
-        assert!(same.contains(line), "{line}: {:#?}", found.findings);
-    }
-    let different = lines(&found, DataOutcome::Different).join("\n");
-    for line in [
-        "public.parent has 2 rows, at least 3",
-        "answers something else, expected is `3`",
-        "answers 2 rows",
-        "answers NULL",
-    ] {
-        assert!(different.contains(line), "{line}: {:#?}", found.findings);
-    }
-    let untold = lines(&found, DataOutcome::CannotTell).join("\n");
-    for line in [
-        "public.nowhere cannot be compared",
-        "public.scratch cannot be compared: it is unlogged",
-        "public.child cannot be compared by `id`",
-        "multiple commands",
-        "it gives 2 columns",
-        "read-only transaction",
-    ] {
-        assert!(untold.contains(line), "{line}: {:#?}", found.findings);
-    }
+    says(
+        &found,
+        DataOutcome::Same,
+        &[
+            "table public.orders has the same 1000 rows",
+            "table public.heap has 4 rows",
+            "query SELECT max(id)",
+        ],
+    );
+    says(
+        &found,
+        DataOutcome::Different,
+        &[
+            "public.parent has 2 rows, at least 3",
+            "answers something else, expected is `3`",
+            "answers 2 rows",
+            "answers NULL",
+        ],
+    );
+    says(
+        &found,
+        DataOutcome::CannotTell,
+        &[
+            "public.nowhere cannot be compared",
+            "public.scratch cannot be compared: it is unlogged",
+            "public.child cannot be compared by `id`",
+            "multiple commands",
+            "it gives 2 columns",
+            "read-only transaction",
+        ],
+    );
     // Rows without a date are on neither side of the moment.
     pair.both("CREATE TABLE public.undated (at timestamp); INSERT INTO public.undated VALUES (NULL), ('2026-01-01')").await;
     let undated = pair.validate(r#"{"tables": [{"name": "undated", "as_of": "at"}]}"#).await;
-    let untold = lines(&undated, DataOutcome::CannotTell).join("\n");
-    assert!(untold.contains("`at` is NULL: 1 rows in the source, 1 in the copy"), "{:#?}", undated.findings);
-    assert!(lines(&undated, DataOutcome::Same).join("\n").contains("public.undated has the same 1 rows"));
+    says(&undated, DataOutcome::CannotTell, &["`at` is NULL: 1 rows in the source, 1 in the copy"]);
+    says(&undated, DataOutcome::Same, &["public.undated has the same 1 rows"]);
     pair.both("DROP TABLE public.undated").await;
     // A row of before that moment that the copy lacks.
     pair.right("DELETE FROM public.orders WHERE id = 9").await;
     let only = r#"{"tables": [{"name": "orders", "as_of": "created_at"}]}"#;
     let found = pair.validate_since(only, Some(marks)).await;
-    let different = lines(&found, DataOutcome::Different).join("\n");
-    assert!(different.contains("id=9 missing in the copy"), "{:#?}", found.findings);
+    says(&found, DataOutcome::Different, &["id=9 missing in the copy"]);
     assert!(
         found.not_compared.iter().any(|line| line.contains("public.falling")),
         "{:?}",
@@ -337,13 +337,14 @@ async fn what_cannot_be_read_is_named_and_never_passed() {
     let lock = holder.client_mut().transaction().await.unwrap();
     lock.batch_execute("LOCK TABLE public.child IN ACCESS EXCLUSIVE MODE").await.unwrap();
     let found = pair.validate("{}").await;
-    let untold = lines(&found, DataOutcome::CannotTell).join("\n");
-    for line in [
-        "table public.heap could not be compared: 42501 on the copy: permission denied",
-        "table public.child could not be compared: 55P03 on the copy",
-    ] {
-        assert!(untold.contains(line), "{line}: {:#?}", found.findings);
-    }
+    says(
+        &found,
+        DataOutcome::CannotTell,
+        &[
+            "table public.heap could not be compared: 42501 on the copy: permission denied",
+            "table public.child could not be compared: 55P03 on the copy",
+        ],
+    );
     assert_eq!(found.of(DataOutcome::Different).count(), 0, "{:#?}", found.findings);
     drop(lock);
     drop(holder);
@@ -371,10 +372,11 @@ async fn sessions_that_are_lost_are_a_finding() {
         .await;
     };
     let (found, ()) = tokio::join!(pair.validate("{}"), ending);
-    let untold = lines(&found, DataOutcome::CannotTell).join("\n");
-    for line in ["table public.child could not be compared", "table public.heap could not be compared"] {
-        assert!(untold.contains(line), "{line}: {:#?}", found.findings);
-    }
+    says(
+        &found,
+        DataOutcome::CannotTell,
+        &["table public.child could not be compared", "table public.heap could not be compared"],
+    );
     // Every table is in a finding, whether it was reached or not.
     for table in ["public.orders", "public.nothing", "public.sums", "public.log_2"] {
         let subject = format!("table {table}");

@@ -1,11 +1,13 @@
 //! moto's server, which answers most of AWS's calls and does little of what they say.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use super::python::beside_python;
 use super::{Lab, eventually};
+
+const PORTS_TRIED: usize = 5;
 
 /// A moto server of a test's own; it is killed with the test.
 pub struct Moto {
@@ -16,10 +18,15 @@ pub struct Moto {
 impl Moto {
     /// Starts one and waits until it listens.
     pub fn start(lab: &Lab) -> Self {
-        // Free a moment ago: moto takes no port 0.
+        (0..PORTS_TRIED).find_map(|_| Self::on_a_free_port(lab)).expect("a port that nobody else takes")
+    }
+
+    /// `None` where somebody took the port in between: moto takes no port 0.
+    fn on_a_free_port(lab: &Lab) -> Option<Self> {
         let port =
             TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
-        let said = std::fs::File::create(lab.path("moto.said")).expect("a file");
+        let path = lab.path("moto.said");
+        let said = std::fs::File::create(&path).expect("a file");
         let child = Command::new(beside_python("moto_server"))
             .args(["-H", "127.0.0.1", "-p", &port.to_string()])
             .stdin(Stdio::null())
@@ -27,11 +34,18 @@ impl Moto {
             .stderr(said)
             .spawn()
             .expect("moto_server starts");
-        let moto = Self { child, endpoint: format!("http://127.0.0.1:{port}") };
-        eventually("moto to listen", Duration::from_secs(60), || {
-            TcpStream::connect(("127.0.0.1", port)).map_err(|error| error.to_string())
+        let mut moto = Self { child, endpoint: format!("http://127.0.0.1:{port}") };
+        // What it says of itself, since somebody else may be the one who answers there.
+        let listens = eventually("moto to listen", Duration::from_secs(60), || {
+            let ended = moto.child.try_wait().expect("a child of this process").is_some();
+            let said = std::fs::read_to_string(&path).expect("what it said");
+            match (said.contains(&format!("Running on {}", moto.endpoint)), ended) {
+                (true, false) => Ok(true),
+                (_, true) if said.contains("in use") => Ok(false),
+                _ => Err(said),
+            }
         });
-        moto
+        listens.then_some(moto)
     }
 
     /// Runs the AWS CLI against it; the answer must be success.

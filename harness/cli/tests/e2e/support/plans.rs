@@ -41,17 +41,19 @@ provider = "sandbox"
 endpoint = "${AWS_ENDPOINT_URL}"
 "#;
 
-/// A plan with the drill `failover` on the instance `orders`; `options` are further lines of the drill.
-pub fn failover_plan(options: &str) -> String {
-    format!(
-        r#"{ENVIRONMENT}
+const ORDERS: &str = r#"
 [targets.orders]
 kind = "rds-instance"
 identifier = "orders"
 database = "app"
 user = "drill"
-password = "${{LIFEBOAT_SANDBOX_PASSWORD}}"
+password = "${LIFEBOAT_SANDBOX_PASSWORD}"
+"#;
 
+/// A plan with the drill `failover` on the instance `orders`; `options` are further lines of the drill.
+pub fn failover_plan(options: &str) -> String {
+    format!(
+        r#"{ENVIRONMENT}{ORDERS}
 [[drills]]
 name = "failover"
 scenario = "rds-failover"
@@ -88,14 +90,7 @@ rto = "5s"
 /// A plan with the drill `restore` of a scenario on the instance `orders`; `options` are further lines of the drill.
 pub fn restore_plan(scenario: &str, options: &str) -> String {
     format!(
-        r#"{ENVIRONMENT}
-[targets.orders]
-kind = "rds-instance"
-identifier = "orders"
-database = "app"
-user = "drill"
-password = "${{LIFEBOAT_SANDBOX_PASSWORD}}"
-
+        r#"{ENVIRONMENT}{ORDERS}
 [[drills]]
 name = "restore"
 scenario = "{scenario}"

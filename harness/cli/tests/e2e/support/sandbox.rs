@@ -160,9 +160,17 @@ pub fn containers_labelled(label: &str, image: &str) -> Vec<String> {
     containers(&["--filter", &format!("label={label}"), "--filter", &format!("ancestor={image}")])
 }
 
+/// The volumes of a sandbox.
+pub fn volumes_of(id: &str) -> Vec<String> {
+    listed(&["volume", "ls", "--quiet", "--filter", &format!("label=lifeboat.sandbox={id}")])
+}
+
 fn containers(filters: &[&str]) -> Vec<String> {
-    let output =
-        Command::new("docker").args(["ps", "--all", "--quiet"]).args(filters).output().expect("docker");
+    listed(&[["ps", "--all", "--quiet"].as_slice(), filters].concat())
+}
+
+fn listed(arguments: &[&str]) -> Vec<String> {
+    let output = Command::new("docker").args(arguments).output().expect("docker");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
 }

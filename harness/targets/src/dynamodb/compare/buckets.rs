@@ -2,12 +2,12 @@
 //! add up to less what the copy's do. Sums do not depend on the order of reading, and an item's digest has its key in it,
 //! so that values swapped between items do not cancel out.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use super::tables::Side;
+use super::pair::Side;
 use crate::dynamodb::item_digest::Digested;
 
-/// Two sums of 64 bits.
+/// One sum.
 const BUCKET_BYTES: u64 = 16;
 const MOST_BITS: u32 = 24;
 const LEAST_BITS: u32 = 4;
@@ -16,7 +16,7 @@ const LEAST_BITS: u32 = 4;
 #[derive(Debug)]
 pub(super) struct Buckets {
     bits: u32,
-    sums: Vec<[AtomicU64; 2]>,
+    sums: Mutex<Vec<u128>>,
 }
 
 /// The buckets that differ.
@@ -40,27 +40,25 @@ impl Buckets {
     pub(super) fn within(memory_bytes: u64) -> Self {
         let room = (memory_bytes / BUCKET_BYTES).max(1);
         let bits = room.ilog2().clamp(LEAST_BITS, MOST_BITS);
-        let sums = (0..1_usize << bits).map(|_| [AtomicU64::new(0), AtomicU64::new(0)]).collect();
-        Self { bits, sums }
+        Self { bits, sums: Mutex::new(vec![0; 1 << bits]) }
     }
 
-    /// Adds an item on its side.
-    pub(super) fn add(&self, side: Side, digested: Digested) {
-        let Some(sums) = self.sums.get(bucket(position(digested.key), self.bits)) else { return };
-        let halves = [digested.item >> 64, digested.item & u128::from(u64::MAX)];
-        for (sum, half) in sums.iter().zip(halves) {
-            let half = u64::try_from(half).unwrap_or(u64::MAX);
-            match side {
-                Side::Source => sum.fetch_add(half, Ordering::Relaxed),
-                Side::Copy => sum.fetch_sub(half, Ordering::Relaxed),
+    /// Adds the items of a page on their side: all at once, since each one alone would wait for its place in memory.
+    pub(super) fn add(&self, side: Side, page: &[Digested]) {
+        let mut sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
+        for digested in page {
+            let Some(sum) = sums.get_mut(bucket(position(digested.key), self.bits)) else { continue };
+            *sum = match side {
+                Side::Source => sum.wrapping_add(digested.item),
+                Side::Copy => sum.wrapping_sub(digested.item),
             };
         }
     }
 
     /// Those in which the sides differ; `None` where they are the same in all.
     pub(super) fn differing(self) -> Option<Differing> {
-        let differs = |sums: [AtomicU64; 2]| sums.into_iter().any(|sum| sum.into_inner() != 0);
-        let set: Vec<bool> = self.sums.into_iter().map(differs).collect();
+        let sums = self.sums.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let set: Vec<bool> = sums.into_iter().map(|sum| sum != 0).collect();
         set.contains(&true).then_some(Differing { bits: self.bits, set })
     }
 }

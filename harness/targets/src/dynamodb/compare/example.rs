@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::locate::{Found, Seen};
-use super::tables::{Pair, Side};
+use super::pair::{Pair, Side};
 use super::{DifferentItem, ItemDifference};
 use crate::AwsError;
 use crate::dynamodb::item_digest::{Item, same};

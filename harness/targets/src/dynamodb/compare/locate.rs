@@ -7,7 +7,7 @@ use std::collections::hash_map::Entry;
 use std::mem::size_of;
 
 use super::buckets::position;
-use super::tables::Side;
+use super::pair::Side;
 use crate::dynamodb::item_digest::{Digested, Item};
 use crate::dynamodb::scan::key_of;
 

@@ -3,6 +3,7 @@
 mod buckets;
 mod example;
 mod locate;
+mod pair;
 mod result;
 mod sample;
 mod tables;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::dynamodb::Mark;
+
 /// How two tables are compared.
 #[derive(Debug, Clone)]
 pub struct CompareOptions {
@@ -17,8 +19,8 @@ pub struct CompareOptions {
     pub sample: Option<u64>,
     /// Name the attributes that differ, with their values, besides the keys.
     pub show_values: bool,
-    /// Items with this attribute are left out on both sides.
-    pub ignore_marker: Option<String>,
+    /// Items with this mark are left out on both sides.
+    pub ignore: Option<Mark>,
     /// How long it may take.
     pub limit: Duration,
 }
@@ -30,7 +32,7 @@ impl Default for CompareOptions {
             memory_bytes: 64 * 1024 * 1024,
             sample: None,
             show_values: false,
-            ignore_marker: None,
+            ignore: None,
             limit: Duration::from_secs(3600),
         }
     }

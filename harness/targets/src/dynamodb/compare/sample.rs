@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use super::example::{SHOWN, example};
 use super::locate::{Found, Seen};
-use super::tables::{Pair, Side};
+use super::pair::{Pair, Side};
 use super::{CompareOptions, TableComparison};
 use crate::AwsError;
 use crate::dynamodb::item_digest::{Digester, Item};
@@ -91,7 +91,7 @@ async fn work(pair: Pair, side: Side, draw: Arc<Mutex<Draw>>) -> Result<(), AwsE
         Side::Source => (&pair.source, &pair.copy),
         Side::Copy => (&pair.copy, &pair.source),
     };
-    let mut digester = Digester::new(&pair.key);
+    let mut digester = pair.digester.clone();
     loop {
         let (segment, start, limit) = {
             let mut draw = guard(&draw);

@@ -13,50 +13,15 @@ use tokio::time::{Instant, timeout};
 use super::buckets::{Buckets, position};
 use super::example::{SHOWN, example};
 use super::locate::{Found, Reading};
+use super::pair::{Pair, Side};
 use super::{CompareOptions, TableComparison, sample};
 use crate::dynamodb::Dynamo;
-use crate::dynamodb::item_digest::{Digester, Item};
+use crate::dynamodb::item_digest::{Digested, Digester, Item};
 use crate::dynamodb::scan::Reader;
 use crate::{AwsError, Effect};
 
 /// Both tables are read at most so often: a comparison that finds more has found enough.
 const MOST_READINGS: u32 = 10;
-
-/// Which of the two tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
-    Source,
-    Copy,
-}
-
-/// The two tables, and what is left out.
-#[derive(Debug, Clone)]
-pub(super) struct Pair {
-    pub source: Reader,
-    pub copy: Reader,
-    pub key: Arc<[String]>,
-    pub ignore_marker: Option<String>,
-}
-
-impl Pair {
-    pub(super) fn counts(&self, item: &Item) -> bool {
-        self.ignore_marker.as_ref().is_none_or(|marker| !item.contains_key(marker))
-    }
-
-    /// Reads both from end to end at the same time. Each page is given to a copy of `take` with its side.
-    async fn read<F>(&self, segments: u32, take: F) -> Result<(), AwsError>
-    where
-        F: FnMut(Side, Vec<Item>) -> Result<(), AwsError> + Clone + Send + 'static,
-    {
-        let of = |side| {
-            let mut take = take.clone();
-            move |items| take(side, items)
-        };
-        let source = self.source.scan(segments, of(Side::Source));
-        let copy = self.copy.scan(segments, of(Side::Copy));
-        try_join(source, copy).await.map(drop)
-    }
-}
 
 /// Compares a copy of a table with its source, item by item.
 ///
@@ -104,8 +69,9 @@ async fn compare(
     let pair = Pair {
         source: readers.0,
         copy: readers.1,
+        digester: Digester::new(&key),
         key: key.into(),
-        ignore_marker: options.ignore_marker.clone(),
+        ignore: options.ignore.clone(),
     };
     let mut result = match options.sample {
         Some(size) => sample::compare(&pair, size, options).await?,
@@ -120,14 +86,13 @@ async fn compare_all(pair: &Pair, options: &CompareOptions) -> Result<TableCompa
     let buckets = Arc::new(Buckets::within(options.memory_bytes));
     let take = {
         let (counts, buckets, pair) = (Arc::clone(&counts), Arc::clone(&buckets), pair.clone());
-        let mut digester = Digester::new(&pair.key);
+        let mut digester = pair.digester.clone();
         move |side: Side, items: Vec<Item>| {
-            let mut counted = 0;
-            for item in items.iter().filter(|item| pair.counts(item)) {
-                counted += 1;
-                buckets.add(side, digester.of(item)?);
-            }
-            let all = u64::try_from(items.len()).unwrap_or(u64::MAX);
+            let counted = items.iter().filter(|item| pair.counts(item));
+            let page: Vec<Digested> = counted.map(|item| digester.of(item)).collect::<Result<_, _>>()?;
+            buckets.add(side, &page);
+            let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+            let (all, counted) = (number(items.len()), number(page.len()));
             let [source, copy, ignored] = &*counts;
             let count = if side == Side::Source { source } else { copy };
             count.fetch_add(counted, Ordering::Relaxed);
@@ -173,7 +138,7 @@ async fn locate(
         let reading = Arc::new(Mutex::new(Reading::from(first, budget)));
         let take = {
             let (reading, differing, pair) = (Arc::clone(&reading), Arc::clone(&differing), pair.clone());
-            let mut digester = Digester::new(&pair.key);
+            let mut digester = pair.digester.clone();
             move |side: Side, items: Vec<Item>| {
                 for item in items.iter().filter(|item| pair.counts(item)) {
                     let digested = digester.of(item)?;

@@ -77,6 +77,11 @@ pub(super) async fn count_table(
         Ok(rows) => {
             DataFinding::different(subject, format!("has {rows} rows, at least {least} were expected"))
         }
+        // Undefined table, undefined schema.
+        Err(error) if matches!(error.code.as_deref(), Some("42P01" | "3F000")) => DataFinding::different(
+            subject,
+            format!("is not in the copy, at least {least} rows were expected"),
+        ),
         Err(error) => DataFinding::cannot_tell(subject, format!("could not be counted: {error}")),
     };
     (finding, result)
@@ -189,10 +194,16 @@ async fn blame(
 ) -> Result<(DataOutcome, String), PgError> {
     let as_of = matches!(target.mode, TableMode::AsOf(_));
     let Some(marks) = &terms.since.marks else {
-        let reason = "; whether the source was written since that moment is not known";
-        return Ok(match as_of {
+        // The plan says that such rows neither come nor go. Without a key, one that was changed looks like both.
+        let came_or_went = found.left.rows != found.right.rows
+            || (!shape.key.is_empty()
+                && found.rows.iter().any(|row| !matches!(row, super::DifferentRow::Changed(_))));
+        return Ok(match as_of && came_or_went {
             true => (DataOutcome::Different, String::new()),
-            false => (DataOutcome::CannotTell, reason.into()),
+            false => (
+                DataOutcome::CannotTell,
+                "; whether the source was written since that moment is not known".into(),
+            ),
         });
     };
     let written = written_since(pair.left, shape, filter, marks).await.map_err(on("source"))?;

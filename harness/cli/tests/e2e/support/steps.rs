@@ -1,0 +1,52 @@
+//! The steps of a drill, and a test for each of them.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use lifeboat_engine::{Params, ProbeSettings, Step};
+use lifeboat_model::PlanFile;
+
+/// The ids of the steps of a plan's only drill, in their order, as the drill itself gives them.
+pub fn steps_of(plan: &str) -> Vec<&'static str> {
+    let raw = PlanFile::raw(plan).expect("TOML");
+    let plan = PlanFile::resolve(&raw, &|name| Some(format!("${{{name}}}"))).expect("a plan");
+    let [entry] = plan.drills.as_slice() else { panic!("one drill, and not {}", plan.drills.len()) };
+    let second = Duration::from_secs(1);
+    let params = Params {
+        run_id: "run".into(),
+        drill: entry.name.clone(),
+        target_name: entry.target.clone(),
+        target: plan.targets[&entry.target].clone(),
+        environment: plan.environment.clone(),
+        rto: entry.rto.map(|text| text.0),
+        rpo: entry.rpo.map(|text| text.0),
+        options: entry.options.clone(),
+        probe: ProbeSettings { interval: second, deadline: second, notice: second, api_interval: second },
+        confirmed: BTreeSet::new(),
+        own_sandbox: false,
+    };
+    let drill = lifeboat_drills::find(&entry.scenario).expect("a drill of the catalogue");
+    drill.plan(&params).expect("its steps").steps().iter().map(Step::id).collect()
+}
+
+/// A module with a test for each step, and one that holds these steps against those that the drill has.
+macro_rules! at_each_step {
+    ($name:ident, $plan:expr, $test:expr, $($step:ident)*) => {
+        mod $name {
+            use super::*;
+
+            $(#[test]
+            fn $step() {
+                $test(&stringify!($step).replace('_', "-"));
+            })*
+
+            #[test]
+            fn every_step_has_its_case() {
+                let cases = [$(stringify!($step)),*].map(|step| step.replace('_', "-"));
+                assert_eq!(cases.as_slice(), steps_of(&$plan));
+            }
+        }
+    };
+}
+
+pub(crate) use at_each_step;
