@@ -34,9 +34,10 @@ pub fn end_sessions_text(params: &Params) -> String {
     format!("end the sessions `{}*` and wait until the server counts none", session_prefix(params))
 }
 
-/// The tags of what the drill makes. It may need it for a day, or for four times as long as it waits for one thing.
-pub fn tags(params: &Params, give_up: Duration) -> BTreeMap<String, String> {
-    let expires = OffsetDateTime::now_utc() + Duration::from_secs(24 * 3600).max(give_up * 4);
+/// The tags of what the drill makes: it may need it for a day, or for longer where it waits `give_up` for one thing and
+/// `reads` for the data, each of them more than once.
+pub fn tags(params: &Params, give_up: Duration, reads: Duration) -> BTreeMap<String, String> {
+    let expires = OffsetDateTime::now_utc() + Duration::from_secs(24 * 3600).max(give_up * 10 + reads * 2);
     let expires = expires.replace_nanosecond(0).unwrap_or(expires);
     BTreeMap::from([
         (RUN_TAG.into(), params.run_id.clone()),

@@ -11,7 +11,6 @@ use serde_json::json;
 use super::canaries::{self, spell};
 use super::guard::keep_before;
 use super::state::{Shared, Way};
-use crate::access;
 use crate::calls::until_accepted;
 
 /// Its partition key, and how many items it has besides the canaries.
@@ -24,11 +23,7 @@ pub const READY_LIMIT: Duration = Duration::from_secs(20 * 60);
 pub async fn create(s: Shared, context: Context) -> Result<(), StepError> {
     let dynamo = s.dynamo().await;
     let name = s.own_name("canary");
-    let table = NewTable {
-        name: name.clone(),
-        key: KEY.into(),
-        tags: access::tags(&s.params, s.options.give_up(&s.params)).into_iter().collect(),
-    };
+    let table = NewTable { name: name.clone(), key: KEY.into(), tags: s.tags().into_iter().collect() };
     let made = until_accepted(
         dynamo.aws(),
         || dynamo.create(&table),

@@ -8,7 +8,6 @@ use lifeboat_targets::dynamodb::{Dynamo, TableView};
 
 use super::canaries::{self, spell};
 use super::state::{Shared, Way};
-use crate::access;
 use crate::calls::until_accepted;
 
 /// How long a fresh backup may take.
@@ -111,7 +110,7 @@ async fn is_ours(s: &Shared, dynamo: &Dynamo, source: &TableView, name: &str) ->
 /// Tags the copy as the run's, which a restore cannot. Without its tags it is still taken back by the run, and `gc` would
 /// ask before it deletes it.
 async fn tag_copy(s: &Shared, context: &Context, copy: &TableView) {
-    let (dynamo, tags) = (s.dynamo().await, access::tags(&s.params, s.options.give_up(&s.params)));
+    let (dynamo, tags) = (s.dynamo().await, s.tags());
     let tagged = || async {
         let found = dynamo.tags(&copy.arn).await?;
         Ok(tags.iter().all(|(key, value)| found.get(key) == Some(value)))

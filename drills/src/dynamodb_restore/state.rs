@@ -1,5 +1,6 @@
 //! What the steps of one restore share.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +11,9 @@ use lifeboat_targets::dynamodb::{Bounds, Dynamo, Mark, ServerClock, TableView};
 use time::OffsetDateTime;
 
 use super::canaries::Canary;
+use super::compare::COMPARE_LIMIT;
 use super::options::Options;
+use crate::access;
 
 /// The attribute that marks canary items, and the one that tells them apart.
 pub const MARKER: &str = "lifeboat_run";
@@ -137,6 +140,11 @@ impl Shared {
     /// The mark of this run's items.
     pub fn mark(&self) -> Mark {
         Mark { attribute: MARKER.into(), run: self.params.run_id.clone() }
+    }
+
+    /// The tags of what the run makes.
+    pub fn tags(&self) -> BTreeMap<String, String> {
+        access::tags(&self.params, self.options.give_up(&self.params), COMPARE_LIMIT)
     }
 
     /// The name of something of the drill's own, which holds the run's id.

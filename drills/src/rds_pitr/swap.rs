@@ -7,16 +7,17 @@ use std::time::Duration;
 
 use lifeboat_engine::{Context, StepError, wait_for};
 use lifeboat_model::{Stream, UndoAction, WriteState};
-use lifeboat_targets::give_name;
 use lifeboat_targets::postgres::{
     Canaries, PgError, Server, Told, connect_probe, write_state, written_since,
 };
 use lifeboat_targets::rds::InstanceView;
+use lifeboat_targets::{EXPIRES_TAG, give_name};
 use serde::{Deserialize, Serialize};
 
 use crate::access::{end_sessions, instance_server};
 use crate::restore::copy::server_of;
 use crate::restore::guard::CONNECT_LIMIT;
+use crate::restore::keep::take_tags_off;
 use crate::restore::scene::Scene;
 use crate::restore::verify::read_canaries;
 use crate::streams;
@@ -122,6 +123,9 @@ pub async fn guard_copy(s: Scene, context: Context) -> Result<(), StepError> {
     if !s.known(|known| known.promoting) {
         return Ok(());
     }
+    // From here on it may hold what nothing else does, and only who has the journal can tell: nobody else is to delete it.
+    let Some(copy) = s.copy() else { return Ok(()) };
+    take_tags_off(&s, &copy, |key| key == EXPIRES_TAG).await?;
     let name = s.copy_name();
     let in_any_case = |action: &UndoAction| matches!(action, UndoAction::DeleteInstance { instance, .. } if *instance == name);
     context.keep(in_any_case, "it is deleted later, unless others have written to it").await

@@ -2,6 +2,8 @@
 
 use lifeboat_engine::{Context, StepError, wait_for};
 use lifeboat_model::UndoAction;
+use lifeboat_targets::AwsError;
+use lifeboat_targets::rds::InstanceView;
 
 use super::scene::Scene;
 
@@ -16,29 +18,7 @@ pub async fn keep_copy(s: Scene, context: Context) -> Result<(), StepError> {
     dropped.map_err(|error| {
         StepError::Indeterminate(format!("the copy still has the drill's canaries: {error}"))
     })?;
-    let rds = s.rds().await;
-    let of_drill = async || {
-        let now = rds.describe(&copy.identifier).await?;
-        let keys = now.tags.into_iter().map(|(key, _)| key).filter(|key| key.starts_with(TAGS));
-        Ok::<Vec<String>, lifeboat_targets::AwsError>(keys.collect())
-    };
-    let cannot = "cannot take the drill's tags off the copy";
-    let keys = of_drill().await.map_err(|error| error.ends_step(cannot))?;
-    if !keys.is_empty() {
-        rds.aws()
-            .change(|| rds.remove_tags(&copy.arn, &keys), || async { Ok(of_drill().await?.is_empty()) })
-            .await
-            .map_err(|error| error.ends_step(cannot))?;
-    }
-    wait_for("the drill's tags to be off the copy", s.every(), s.give_up(), || async {
-        match of_drill().await {
-            Ok(left) if left.is_empty() => Ok(()),
-            Ok(left) => Err(left.join(", ")),
-            Err(error) => Err(error.to_string()),
-        }
-    })
-    .await
-    .map_err(StepError::indeterminate)?;
+    take_tags_off(&s, &copy, |key| key.starts_with(TAGS)).await?;
     let name = s.copy_name();
     let deletes = |action: &UndoAction| match action {
         UndoAction::DeleteInstance { instance, .. }
@@ -48,4 +28,34 @@ pub async fn keep_copy(s: Scene, context: Context) -> Result<(), StepError> {
     context.keep(deletes, "the plan keeps it").await?;
     context.observe("kept", &copy.identifier);
     Ok(())
+}
+
+/// Takes some of the drill's tags off the copy, and waits until they do not show any more.
+///
+/// # Errors
+/// If they could not be taken off, or still show.
+pub async fn take_tags_off(s: &Scene, copy: &InstanceView, which: fn(&str) -> bool) -> Result<(), StepError> {
+    let rds = s.rds().await;
+    let there = async || {
+        let now = rds.describe(&copy.identifier).await?;
+        let keys = now.tags.into_iter().map(|(key, _)| key).filter(|key| which(key));
+        Ok::<Vec<String>, AwsError>(keys.collect())
+    };
+    let cannot = "cannot take the drill's tags off the copy";
+    let keys = there().await.map_err(|error| error.ends_step(cannot))?;
+    if !keys.is_empty() {
+        rds.aws()
+            .change(|| rds.remove_tags(&copy.arn, &keys), || async { Ok(there().await?.is_empty()) })
+            .await
+            .map_err(|error| error.ends_step(cannot))?;
+    }
+    wait_for("the drill's tags to be off the copy", s.every(), s.give_up(), || async {
+        match there().await {
+            Ok(left) if left.is_empty() => Ok(()),
+            Ok(left) => Err(left.join(", ")),
+            Err(error) => Err(error.to_string()),
+        }
+    })
+    .await
+    .map_err(StepError::indeterminate)
 }

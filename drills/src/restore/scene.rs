@@ -132,7 +132,7 @@ impl Scene {
 
     /// The tags of what the run makes.
     pub fn tags(&self) -> BTreeMap<String, String> {
-        let mut tags = access::tags(&self.params, self.give_up());
+        let mut tags = access::tags(&self.params, self.give_up(), self.options.validate_within(&self.params));
         tags.insert(COPY_OF_TAG.into(), self.target.identifier.clone());
         tags
     }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use lifeboat_model::{Environment, ExitCode, Provider};
 use lifeboat_reports::clean_line;
-use lifeboat_targets::{Aws, Leftover, Standing, delete_leftover, find_leftovers};
+use lifeboat_targets::{Aws, Leftover, LeftoverKind, Standing, delete_leftover, find_leftovers};
 use time::OffsetDateTime;
 
 use crate::args::GcArgs;
@@ -22,15 +23,18 @@ pub async fn gc(args: &GcArgs) -> Result<ExitCode, Failure> {
     let (record, _) = prepare::identify(&environment, None, true).await?;
     let aws = Aws::connect(&environment).await;
     let now = OffsetDateTime::now_utc();
-    let found = find_leftovers(&aws, now, args.older_than).await.map_err(|error| {
+    let (found, missing) = find_leftovers(&aws, now, args.older_than).await.map_err(|error| {
         Failure::not_run(format!("cannot list what runs left: {error}; nothing was deleted"))
     })?;
     for name in &args.confirmed {
-        if !found.iter().any(|leftover| is_named(leftover, name)) {
-            return Err(Failure::usage(format!(
-                "--confirm={name}: no run left anything of that name; nothing was deleted"
-            )));
-        }
+        check_confirmed(&found, name)
+            .map_err(|why| Failure::usage(format!("--confirm={name}: {why}; nothing was deleted")))?;
+    }
+    if !missing.is_empty() {
+        errln!(
+            "lifeboat: this environment does not have {}: nothing can have been left there",
+            missing.join(", ")
+        );
     }
     let account = record.account.unwrap_or_default();
     outln!("account {account}, region {}: {} left by runs", record.region, found.len());
@@ -44,10 +48,14 @@ pub async fn gc(args: &GcArgs) -> Result<ExitCode, Failure> {
         errln!("lifeboat: deleting {}; to stop, press Ctrl-C and run it again later", going.len());
     }
     // Side by side: each waits for AWS most of its time.
-    let deleted = going.iter().map(|leftover| delete_leftover(&aws, leftover, PATIENCE));
-    for (leftover, done) in going.iter().zip(join_all(deleted).await) {
+    let aws = &aws;
+    let deleting = going.into_iter().map(|leftover| async move {
+        (leftover, delete_leftover(aws, leftover, args.older_than, PATIENCE).await)
+    });
+    let mut deleting: FuturesUnordered<_> = deleting.collect();
+    while let Some((leftover, done)) = deleting.next().await {
         match done {
-            Ok((_, how)) => outln!("done: {}", clean_line(&how)),
+            Ok(how) => outln!("done: {}", clean_line(&how)),
             Err(why) => {
                 left = true;
                 outln!(
@@ -97,6 +105,21 @@ fn is_named(leftover: &Leftover, name: &str) -> bool {
     leftover.name == name || leftover.identity == name
 }
 
+/// A person may name what has expired or could not be tagged, and one thing by one name.
+fn check_confirmed(found: &[Leftover], name: &str) -> Result<(), String> {
+    let named: Vec<&Leftover> = found.iter().filter(|leftover| is_named(leftover, name)).collect();
+    match named[..] {
+        [] => Err("no run left anything of that name".into()),
+        [one] => match &one.standing {
+            Standing::Expired | Standing::Untagged => Ok(()),
+            Standing::InUse { why } | Standing::Doubtful { why } => {
+                Err(format!("{why}; it is not deleted here, whoever confirms it"))
+            }
+        },
+        _ => Err(format!("there are {} of that name; give the ARN of one", named.len())),
+    }
+}
+
 fn may_go(leftover: &Leftover, confirmed: &[String]) -> bool {
     match leftover.standing {
         Standing::Expired => true,
@@ -118,10 +141,9 @@ fn line(leftover: &Leftover, now: OffsetDateTime) -> String {
         Standing::Expired => "expired".to_owned(),
         Standing::InUse { why } => format!("in use perhaps: {why}"),
         Standing::Untagged => {
-            format!(
-                "has no tags; if nobody needs it, delete it with --confirm={}",
-                clean_line(&leftover.name)
-            )
+            let name =
+                if leftover.kind == LeftoverKind::Backup { &leftover.identity } else { &leftover.name };
+            format!("has no tags; if nobody needs it, delete it with --confirm={}", clean_line(name))
         }
         Standing::Doubtful { why } => format!("doubtful, look at it yourself: {}", clean_line(why)),
     };

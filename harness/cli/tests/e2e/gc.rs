@@ -26,22 +26,31 @@ attributes = { id = "S" }
 "#;
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// What a run has made is known by its tags, once they can be given.
+const EXPIRES: &str = "in use perhaps: it expires at 2";
+
+/// What a run has made is known by its tags, once they can be given. A copy that had its source's name is for nobody to
+/// delete who does not have the journal.
 #[rstest]
-#[case::instance(BACKED_UP_SEED, &restore_plan("rds-pitr", ""), "validate-data", "DB instance orders-lb-")]
+#[case::promoted_copy(
+    BACKED_UP_SEED,
+    &restore_plan("rds-pitr", "promote = true\nwrites_stopped = true"),
+    "prove-source",
+    ("DB instance orders-lb-", "doubtful, look at it yourself: it has no tag lifeboat:expires-at", 102)
+)]
+#[case::instance(BACKED_UP_SEED, &restore_plan("rds-pitr", ""), "validate-data", ("DB instance orders-lb-", EXPIRES, 0))]
 #[case::snapshot(
     BACKED_UP_SEED,
     &restore_plan("rds-snapshot-restore", "snapshot = \"fresh\""),
     "validate-data",
-    "DB snapshot orders-sn-"
+    ("DB snapshot orders-sn-", EXPIRES, 0)
 )]
-#[case::table("", &dynamodb_plan("dynamodb-pitr", ""), "compare-items", "table lifeboat-")]
-#[case::own_table("", &dynamodb_plan("dynamodb-pitr", "canary_table = true"), "put-canaries", "-canary ")]
-fn what_a_killed_run_made_is_in_use_until_it_expires(
+#[case::table("", &dynamodb_plan("dynamodb-pitr", ""), "compare-items", ("table lifeboat-", EXPIRES, 0))]
+#[case::own_table("", &dynamodb_plan("dynamodb-pitr", "canary_table = true"), "put-canaries", ("-canary ", EXPIRES, 0))]
+fn what_a_killed_run_made_is_not_deleted_before_it_expires(
     #[case] seed: &str,
     #[case] plan: &str,
     #[case] step: &str,
-    #[case] named: &str,
+    #[case] (named, standing, code): (&str, &str, i32),
 ) {
     let lab = Lab::new();
     let sandbox = External::start(&lab, seed);
@@ -56,9 +65,9 @@ fn what_a_killed_run_made_is_in_use_until_it_expires(
     assert_eq!(run.process.wait(MINUTE).signal, Some(Signal::SIGKILL as i32));
     let scene = Scene { lab, sandbox };
     let found = scene.gc(&[]);
-    found.expect_code(0);
+    found.expect_code(code);
     let line = found.stdout.lines().find(|line| line.contains(named)).unwrap_or_default();
-    assert!(line.contains("in use perhaps: it expires at 2"), "{found}");
+    assert!(line.contains(standing), "{found}");
     let mut undo = scene.lab.lifeboat();
     undo.envs(&scene.sandbox.exports).arg("undo").arg(scene.lab.path("run"));
     Process::start(&scene.lab, &mut undo).wait(MINUTE).expect_code(0);
@@ -178,7 +187,7 @@ fn what_has_expired_goes_and_all_else_stays() {
         (&copies[1].0, "in use perhaps: it expires at"),
         (&copies[3].0, "doubtful"),
         (&table, &format!("--confirm={table}")),
-        (&name, &format!("--confirm={name}")),
+        (&name, &format!("--confirm={backup}")),
     ] {
         let line = line_of(&dry, name);
         assert!(line.contains(said) && line.contains(&run) && line.contains("old, billed"), "{line}\n{dry}");
@@ -188,6 +197,14 @@ fn what_has_expired_goes_and_all_else_stays() {
     let unknown = scene.gc(&["--confirm=orders"]);
     unknown.expect_code(2).expect_stderr(&["--confirm=orders", "no run left anything of that name"]);
     assert_eq!(scene.inventory(&aws), all);
+
+    for (refused, why) in [(&copies[1].0, "it expires at"), (&copies[3].0, "its name is not one")] {
+        scene.gc(&["--confirm", refused]).expect_code(2).expect_stderr(&[
+            refused,
+            why,
+            "nothing was deleted",
+        ]);
+    }
 
     // What is young is a run's own.
     let mut command = scene.lab.lifeboat();

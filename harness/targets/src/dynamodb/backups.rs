@@ -78,6 +78,33 @@ impl Dynamo {
         }
     }
 
+    /// The backup with that ARN, if there is one.
+    ///
+    /// # Errors
+    /// [`AwsError`].
+    pub async fn backup(&self, arn: &str) -> Result<Option<BackupView>, AwsError> {
+        let found = self
+            .aws()
+            .read(|| async {
+                let sent = self.client().describe_backup().backup_arn(arn).send().await;
+                sent.map_err(|error| AwsError::of("DescribeBackup", &error))
+            })
+            .await;
+        match found {
+            Ok(answer) => {
+                let described = answer.backup_description().and_then(|found| found.backup_details());
+                Ok(described.map(|details| BackupView {
+                    arn: details.backup_arn().to_owned(),
+                    name: details.backup_name().to_owned(),
+                    status: details.backup_status().as_str().to_owned(),
+                    created_at: of_sdk(details.backup_creation_date_time()),
+                }))
+            }
+            Err(error) if error.code == "BackupNotFoundException" => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// CreateBackup, with one attempt.
     ///
     /// # Errors

@@ -1,64 +1,88 @@
-//! Deletes what a run left, known by its identity: a name may mean another by now.
+//! Deletes what a run left.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use lifeboat_engine::wait_for;
-use lifeboat_model::UndoEnd;
+use time::OffsetDateTime;
 
-use super::rule::{Leftover, LeftoverKind};
-use crate::Aws;
-use crate::dynamodb::{Dynamo, TableView};
+use super::find::find_again;
+use super::rule::{Candidate, Leftover, LeftoverKind};
+use crate::dynamodb::Dynamo;
 use crate::rds::Rds;
-use crate::undo::{Made, MadeSnapshot, delete_instance, delete_snapshot, delete_table};
+use crate::undo::looks::Misses;
+use crate::{Aws, AwsError};
 
-/// Deletes it and waits until it is gone. What now has its name and another identity, or other tags, is left alone.
+/// Refusals for now: what it is made from or for is still at work.
+const FOR_NOW: [&str; 5] =
+    ["InvalidDBInstanceState", "InvalidDBSnapshotState", "ResourceInUse", "BackupInUse", "LimitExceeded"];
+
+/// Deletes it and waits until it is gone. It is read again and judged anew before each call: what has another identity, is
+/// kept, protected or needed longer by now is left alone.
 ///
 /// # Errors
 /// Why it is still there, as a sentence.
 pub async fn delete_leftover(
     aws: &Aws,
     leftover: &Leftover,
+    older_than: Duration,
     patience: Duration,
-) -> Result<(UndoEnd, String), String> {
-    let Leftover { kind, name, identity, run, created_at, .. } = leftover;
-    match kind {
-        LeftoverKind::Instance => {
-            let identity = Some(identity.as_str());
-            let made = Made { instance: name, run, never: "", identity, unwritten: None };
-            delete_instance(&Rds::new(aws), &made, patience).await
+) -> Result<String, String> {
+    let what = format!("{} `{}`", leftover.kind.name(), leftover.name);
+    let (asked, misses) = (AtomicBool::new(false), Misses::default());
+    let (asked, misses) = (&asked, &misses);
+    let gone = wait_for(format!("{what} to be gone"), aws.pace(), patience, || async {
+        let found = match find_again(aws, leftover).await {
+            Ok(Some(found)) => found,
+            Ok(None) if asked.load(Relaxed) || misses.one_more() => return Ok(Ok(())),
+            Ok(None) => return Err("not there".to_owned()),
+            Err(error) => return again(error),
+        };
+        misses.none();
+        let status = format!("status {}", found.status);
+        match found.status.to_lowercase().as_str() {
+            "deleting" => {
+                asked.store(true, Relaxed);
+                return Err(status);
+            }
+            // Not deleted before it is whole: AWS refuses that.
+            "creating" => return Err(status),
+            "deleted" => return Ok(Ok(())),
+            _ => {}
         }
-        LeftoverKind::Snapshot => {
-            let made = MadeSnapshot { snapshot: name, run, created_at: *created_at };
-            delete_snapshot(&Rds::new(aws), &made, patience).await
+        let same = Leftover::of(found.clone(), OffsetDateTime::now_utc(), older_than);
+        if !same.is_some_and(|same| same.is_as(leftover)) {
+            return Ok(Err("it is another one, or is needed, by now, and was left alone".to_owned()));
         }
-        LeftoverKind::Table => {
-            let not_ours =
-                |found: &TableView| (found.id != *identity).then(|| "it is another one now".to_owned());
-            delete_table(&Dynamo::new(aws), name, not_ours, patience).await
+        match delete(aws, &found).await {
+            Ok(()) => {
+                asked.store(true, Relaxed);
+                Err("the deletion was asked for".to_owned())
+            }
+            Err(error) => again(error),
         }
-        LeftoverKind::Backup => delete_backup(&Dynamo::new(aws), leftover, patience).await,
-    }
+    });
+    gone.await.map_err(|error| error.to_string())?.map(|()| format!("{what} is gone"))
 }
 
-/// A backup's ARN is that of no other.
-async fn delete_backup(
-    dynamo: &Dynamo,
-    leftover: &Leftover,
-    patience: Duration,
-) -> Result<(UndoEnd, String), String> {
-    let (arn, name) = (&leftover.identity, &leftover.name);
-    let every = dynamo.aws().pace();
-    wait_for(format!("backup `{name}` to be gone"), every, patience, || async {
-        let all = dynamo.all_backups().await.map_err(|error| error.to_string())?;
-        if !all.iter().any(|backup| backup.arn == *arn) {
-            return Ok(());
+/// Why a call is made again later, or that it never will be granted.
+fn again(error: AwsError) -> Result<Result<(), String>, String> {
+    let for_now = error.is_passing() || FOR_NOW.iter().any(|code| error.code.starts_with(code));
+    if for_now { Err(error.to_string()) } else { Ok(Err(error.to_string())) }
+}
+
+async fn delete(aws: &Aws, found: &Candidate) -> Result<(), AwsError> {
+    let (rds, dynamo) = (Rds::new(aws), Dynamo::new(aws));
+    match found.kind {
+        LeftoverKind::Instance => rds.delete(&found.name).await,
+        LeftoverKind::Snapshot => rds.delete_snapshot(&found.name).await,
+        LeftoverKind::Table => {
+            // With point-in-time recovery on, AWS would keep a backup for 35 days that nobody can delete.
+            if dynamo.recovery(&found.name).await?.enabled {
+                dynamo.set_recovery(&found.name, None, false).await?;
+            }
+            dynamo.delete(&found.name).await
         }
-        match dynamo.delete_backup(arn).await {
-            Ok(()) => Err("its deletion was accepted".to_owned()),
-            Err(error) => Err(error.to_string()),
-        }
-    })
-    .await
-    .map_err(|error| error.to_string())?;
-    Ok((UndoEnd::Undone, format!("backup `{name}` is gone")))
+        LeftoverKind::Backup => dynamo.delete_backup(&found.identity).await,
+    }
 }

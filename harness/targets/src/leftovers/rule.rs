@@ -54,6 +54,9 @@ pub(super) struct Candidate {
     pub created_at: Option<OffsetDateTime>,
     pub tags: BTreeMap<String, String>,
     pub cost: String,
+    pub status: String,
+    /// Whether it is protected against deletion.
+    pub protected: bool,
 }
 
 /// What may be done with a leftover.
@@ -115,6 +118,12 @@ impl Leftover {
             }
             (Some(run), tag) => {
                 let standing = match fits(&run, candidate.created_at) {
+                    // While it is being made, AWS may not say since when.
+                    _ if expiry(&candidate.tags).is_ok_and(|(_, at)| at > now) => {
+                        expired(&candidate.tags, now)
+                    }
+                    // A drill never protects what it makes.
+                    _ if candidate.protected => doubtful("somebody has protected it against deletion"),
                     Err(why) => Standing::Doubtful { why },
                     Ok(made) if now - made < older_than => {
                         Standing::InUse { why: format!("it is younger than {} s", older_than.as_secs()) }
@@ -127,6 +136,12 @@ impl Leftover {
         };
         let Candidate { kind, name, identity, created_at, cost, .. } = candidate;
         Some(Self { kind, name, identity, run, created_at, cost, standing })
+    }
+
+    /// Whether it is the same thing as before, and as fit to be deleted.
+    pub(super) fn is_as(&self, before: &Self) -> bool {
+        let known = |it: &Self| (it.identity.clone(), it.run.clone(), it.created_at, it.standing.clone());
+        known(self) == known(before)
     }
 }
 
@@ -142,14 +157,18 @@ fn fits(run: &str, created_at: Option<OffsetDateTime>) -> Result<OffsetDateTime,
 }
 
 fn expired(tags: &BTreeMap<String, String>, now: OffsetDateTime) -> Standing {
-    let Some(text) = tags.get(EXPIRES_TAG) else {
-        return Standing::Doubtful { why: format!("it has no tag {EXPIRES_TAG}") };
-    };
-    match OffsetDateTime::parse(text, &Rfc3339) {
-        Err(_) => Standing::Doubtful { why: format!("its tag {EXPIRES_TAG} is no time: {text}") },
-        Ok(expires) if expires > now => Standing::InUse { why: format!("it expires at {text}") },
+    match expiry(tags) {
+        Err(why) => Standing::Doubtful { why },
+        Ok((text, at)) if at > now => Standing::InUse { why: format!("it expires at {text}") },
         Ok(_) => Standing::Expired,
     }
+}
+
+/// The tag that says until when it is needed, as text and as time.
+fn expiry(tags: &BTreeMap<String, String>) -> Result<(&str, OffsetDateTime), String> {
+    let text = tags.get(EXPIRES_TAG).ok_or_else(|| format!("it has no tag {EXPIRES_TAG}"))?;
+    let at = OffsetDateTime::parse(text, &Rfc3339);
+    at.map(|at| (text.as_str(), at)).map_err(|_| format!("its tag {EXPIRES_TAG} is no time: {text}"))
 }
 
 #[cfg(test)]
@@ -175,6 +194,8 @@ mod tests {
             created_at: Some(MADE),
             tags: [(RUN_TAG.to_owned(), RUN.to_owned()), (EXPIRES_TAG.to_owned(), EXPIRES.to_owned())].into(),
             cost: "db.t4g.micro".into(),
+            status: "available".into(),
+            protected: false,
         }
     }
 
@@ -187,6 +208,33 @@ mod tests {
         assert_eq!(standing(copy(), AFTER), Some(Standing::Expired));
         let before = datetime!(2026-11-22 14:39:53 UTC);
         assert!(matches!(standing(copy(), before), Some(Standing::InUse { why }) if why.contains(EXPIRES)));
+    }
+
+    #[test]
+    fn what_is_being_made_is_in_use_though_it_has_no_time() {
+        let making = Candidate { created_at: None, status: "creating".into(), ..copy() };
+        let before = datetime!(2026-11-22 14:39:53 UTC);
+        assert!(matches!(standing(making, before), Some(Standing::InUse { why }) if why.contains(EXPIRES)));
+    }
+
+    #[test]
+    fn what_has_changed_since_it_was_found_is_not_the_same() {
+        let of = |candidate| Leftover::of(candidate, AFTER, OLD).expect("a leftover");
+        let before = of(copy());
+        assert!(of(copy()).is_as(&before));
+        let changes: [fn(&mut Candidate); 4] = [
+            |it| it.identity = "db-OTHER".into(),
+            |it| it.protected = true,
+            |it| it.created_at = Some(MADE + CLOCKS),
+            |it| {
+                it.tags.insert(EXPIRES_TAG.into(), "2026-12-01T00:00:00Z".into());
+            },
+        ];
+        for change in changes {
+            let mut other = copy();
+            change(&mut other);
+            assert!(!of(other).is_as(&before));
+        }
     }
 
     #[test]
@@ -215,6 +263,7 @@ mod tests {
     #[case::older_than_the_run(|it: &mut Candidate| it.created_at = Some(datetime!(2026-11-21 14:20 UTC)), "does not fit")]
     #[case::long_after_the_run(|it: &mut Candidate| it.created_at = Some(datetime!(2026-11-22 14:40 UTC)), "does not fit")]
     #[case::of_an_unknown_time(|it: &mut Candidate| it.created_at = None, "not known when")]
+    #[case::protected(|it: &mut Candidate| it.protected = true, "somebody has protected it")]
     #[case::without_expiry(|it: &mut Candidate| { it.tags.remove(EXPIRES_TAG); }, "has no tag")]
     #[case::with_another_expiry(|it: &mut Candidate| { it.tags.insert(EXPIRES_TAG.into(), "soon".into()); }, "no time: soon")]
     fn what_does_not_fit_is_never_deleted(#[case] change: fn(&mut Candidate), #[case] said: &str) {

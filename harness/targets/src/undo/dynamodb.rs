@@ -32,7 +32,7 @@ pub async fn undo(aws: &Aws, action: &UndoAction) -> Result<(UndoEnd, String), S
     match action {
         UndoAction::DeleteTable { table, run, never, since, patience_s } => {
             let ours = Ours { run, never, since: *since };
-            delete_table(&dynamo, table, |found| ours.not(found), Duration::from_secs(*patience_s)).await
+            delete_table(&dynamo, table, &ours, Duration::from_secs(*patience_s)).await
         }
         UndoAction::DeleteBackup { table, backup, patience_s } => {
             delete_backup(&dynamo, table, backup, Duration::from_secs(*patience_s)).await
@@ -90,17 +90,16 @@ where
     .map_err(|error| error.to_string())?
 }
 
-/// Deletes a table and waits until it is gone. `not_ours` says of the one that is found why it is to be left alone.
-pub async fn delete_table(
+async fn delete_table(
     dynamo: &Dynamo,
     name: &str,
-    not_ours: impl Fn(&TableView) -> Option<String>,
+    ours: &Ours<'_>,
     patience: Duration,
 ) -> Result<(UndoEnd, String), String> {
     let Some(first) = look_for(dynamo, || dynamo.find(name)).await? else {
         return Ok((UndoEnd::NotNeeded, format!("there is no table `{name}`")));
     };
-    if let Some(why) = not_ours(&first) {
+    if let Some(why) = ours.not(&first) {
         return Err(format!("table `{name}` is left alone: {why}; look at it and delete it by hand"));
     }
     let (asked, misses) = (AtomicBool::new(false), Misses::default());

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use lifeboat_engine::wait_for;
 use lifeboat_model::{UndoAction, UndoEnd, Unwritten};
-use time::OffsetDateTime;
 
 use super::looks::Misses;
 use super::postgres::Servers;
@@ -29,21 +28,19 @@ pub async fn undo(aws: &Aws, servers: &Servers, action: &UndoAction) -> Ended {
     match action {
         UndoAction::DeleteInstance { instance, run, never, patience_s } => {
             let patience = Duration::from_secs(*patience_s);
-            delete_instance(&rds, &Made { instance, run, never, identity: None, unwritten: None }, patience)
-                .await
+            delete_instance(&rds, &Made { instance, run, never, unwritten: None }, patience).await
         }
         UndoAction::DeleteInstanceUnlessWritten { instance, run, never, patience_s, unwritten } => {
             // The server may be as long in coming back, before anything is asked of the control plane.
             let patience = Duration::from_secs(patience_s + unwritten.server.patience_s);
             let unwritten = Some((servers, unwritten));
-            delete_instance(&rds, &Made { instance, run, never, identity: None, unwritten }, patience).await
+            delete_instance(&rds, &Made { instance, run, never, unwritten }, patience).await
         }
         UndoAction::RestoreName { resource_id, name, patience_s } => {
             give_name(&rds, resource_id, name, Duration::from_secs(*patience_s)).await
         }
         UndoAction::DeleteSnapshot { snapshot, run, patience_s } => {
-            let made = MadeSnapshot { snapshot, run, created_at: None };
-            delete_snapshot(&rds, &made, Duration::from_secs(*patience_s)).await
+            delete_snapshot(&rds, snapshot, run, Duration::from_secs(*patience_s)).await
         }
         other => Err(format!("to {} is no action on Amazon RDS", other.describe())),
     }
@@ -76,14 +73,12 @@ where
 
 /// An instance that the run made.
 #[derive(Clone, Copy)]
-pub(crate) struct Made<'a> {
-    pub instance: &'a str,
-    pub run: &'a str,
-    pub never: &'a str,
-    /// Its DbiResourceId, where that is known.
-    pub identity: Option<&'a str>,
+struct Made<'a> {
+    instance: &'a str,
+    run: &'a str,
+    never: &'a str,
     /// How far the writing to it may have come, and who can look.
-    pub unwritten: Option<(&'a Servers, &'a Unwritten)>,
+    unwritten: Option<(&'a Servers, &'a Unwritten)>,
 }
 
 /// Why an instance of the run's is kept for good: it holds, or may hold, what others wrote to it and nothing else does.
@@ -109,8 +104,8 @@ async fn kept(rds: &Rds, found: &InstanceView, unwritten: &Unwritten, why: Strin
 
 /// Deletes it. Whether others have written to it is asked before each call, however many there are: a look that misses it,
 /// or a refusal, may be long before the call that has the effect.
-pub(crate) async fn delete_instance(rds: &Rds, made: &Made<'_>, patience: Duration) -> Ended {
-    let Made { instance, run, never, identity, unwritten } = *made;
+async fn delete_instance(rds: &Rds, made: &Made<'_>, patience: Duration) -> Ended {
+    let Made { instance, run, never, unwritten } = *made;
     let (asked, missed) = (AtomicBool::new(false), Misses::default());
     let (asked, missed) = (&asked, &missed);
     patiently(rds.aws(), format!("`{instance}` to be gone"), patience, || async move {
@@ -128,9 +123,6 @@ pub(crate) async fn delete_instance(rds: &Rds, made: &Made<'_>, patience: Durati
         missed.none();
         if found.resource_id == never {
             return Ok(Err(format!("`{instance}` is the target of the drill itself and was left alone")));
-        }
-        if identity.is_some_and(|identity| found.resource_id != identity) {
-            return Ok(Err(format!("DB instance `{instance}` is another one now and was left alone")));
         }
         if found.tag(RUN_TAG) != Some(run) {
             return Ok(Err(not_ours(&format!("DB instance `{instance}`"))));
@@ -228,18 +220,7 @@ fn is_changing(instance: &InstanceView) -> bool {
         .any(|status| instance.status.starts_with(status))
 }
 
-/// A snapshot that a run made.
-#[derive(Clone, Copy)]
-pub(crate) struct MadeSnapshot<'a> {
-    pub snapshot: &'a str,
-    pub run: &'a str,
-    /// When it was made, where that is known: its ARN holds no more than its name.
-    pub created_at: Option<OffsetDateTime>,
-}
-
-/// Deletes it, and waits until it is gone.
-pub(crate) async fn delete_snapshot(rds: &Rds, made: &MadeSnapshot<'_>, patience: Duration) -> Ended {
-    let MadeSnapshot { snapshot, run, created_at } = *made;
+async fn delete_snapshot(rds: &Rds, snapshot: &str, run: &str, patience: Duration) -> Ended {
     let (asked, missed) = (AtomicBool::new(false), Misses::default());
     let (asked, missed) = (&asked, &missed);
     patiently(rds.aws(), format!("snapshot `{snapshot}` to be gone"), patience, || async move {
@@ -255,9 +236,6 @@ pub(crate) async fn delete_snapshot(rds: &Rds, made: &MadeSnapshot<'_>, patience
             Err(error) => return again(error),
         };
         missed.none();
-        if created_at.is_some() && found.created_at != created_at {
-            return Ok(Err(format!("DB snapshot `{snapshot}` is another one now and was left alone")));
-        }
         if found.tag(RUN_TAG) != Some(run) {
             return Ok(Err(not_ours(&format!("DB snapshot `{snapshot}`"))));
         }
