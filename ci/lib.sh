@@ -103,6 +103,13 @@ have_docker() {
     command -v docker >/dev/null && timeout 20 docker version --format '{{.Server.Version}}' >/dev/null 2>&1
 }
 
+# Moves the clock of one process in one test, which says so and does nothing where it cannot be had.
+need_faketime() {
+    compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null && return
+    if [[ -n ${LIFEBOAT_FAKETIME:-} ]]; then return; fi
+    (apt_install "libfaketime" libfaketime) || say "libfaketime is not there: the test of a clock that is set is skipped"
+}
+
 # Exports LIFEBOAT_POSTGRES_IMAGE where the image is there or could be built.
 need_image() {
     if ! have_docker; then
@@ -128,4 +135,16 @@ need_standin() {
         3) say "there is no stand-in for LocalStack: the tests of its starter are skipped" ;;
         *) return "$status" ;;
     esac
+}
+
+# The tests' servers write much and keep nothing: in memory, where there is plenty, they are three times as quick as on a
+# common disk. Images are to be built before: they want room, not speed.
+temporary_in_memory() {
+    [[ -z ${TMPDIR:-} && -w /dev/shm ]] || return 0
+    local room available
+    room=$(df --output=avail -k /dev/shm | tail -n 1)
+    available=$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)
+    if ((room > 8 << 20 && available > 12 << 20)) && [[ $(findmnt -no OPTIONS /dev/shm) != *noexec* ]]; then
+        export TMPDIR=/dev/shm
+    fi
 }

@@ -10,8 +10,10 @@ need_rust
 need_c_compiler
 need_postgres
 need_python_venv
+need_faketime
 need_image
 need_standin
+temporary_in_memory
 export LIFEBOAT_PYTHON=$PWD/.venv/bin/python
 
 if cargo nextest --version >/dev/null 2>&1; then

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lifeboat_engine::{Context, OptionsError, Params, StepError};
-use lifeboat_model::{Port, RdsInstanceTarget, Secret, ServerRef, UndoAction, short_hash};
+use lifeboat_model::{
+    DynamodbTableTarget, Environment, Port, RdsInstanceTarget, Secret, ServerRef, TargetEntry, UndoAction,
+    short_hash,
+};
 use lifeboat_targets::postgres::Server;
 use lifeboat_targets::rds::{InstanceView, Rds};
 use lifeboat_targets::{EXPIRES_TAG, RUN_TAG};
@@ -34,10 +37,19 @@ pub fn end_sessions_text(params: &Params) -> String {
     format!("end the sessions `{}*` and wait until the server counts none", session_prefix(params))
 }
 
-/// The tags of what the drill makes: it may need it for a day, or for longer where it waits `give_up` for one thing and
-/// `reads` for the data, each of them more than once.
+/// How long a drill may need something: a day, or longer where it waits `give_up` for one thing and `reads` for the data,
+/// each of them more than once.
+pub fn needed_for(give_up: Duration, reads: Duration) -> Duration {
+    Duration::from_secs(24 * 3600).max(give_up * 10 + reads * 2)
+}
+
+/// The tags of what the drill makes: it expires when the drill cannot need it any more, and never later than the plan's
+/// `longest_life` says.
 pub fn tags(params: &Params, give_up: Duration, reads: Duration) -> BTreeMap<String, String> {
-    let expires = OffsetDateTime::now_utc() + Duration::from_secs(24 * 3600).max(give_up * 10 + reads * 2);
+    let usual = needed_for(give_up, reads);
+    // A drill that may need longer than the plan allows was refused before.
+    let life = params.safety.longest_life.map_or(usual, |longest| longest.0.min(usual));
+    let expires = OffsetDateTime::now_utc() + life;
     let expires = expires.replace_nanosecond(0).unwrap_or(expires);
     BTreeMap::from([
         (RUN_TAG.into(), params.run_id.clone()),
@@ -52,6 +64,36 @@ where
 {
     let shared = shared.clone();
     move |context| act(shared, context)
+}
+
+/// The drill's target, which has to be a DB instance.
+///
+/// # Errors
+/// If it is of another kind.
+pub fn instance_target<'a>(
+    params: &'a Params,
+    scenario: &str,
+) -> Result<&'a RdsInstanceTarget, OptionsError> {
+    match &params.target {
+        TargetEntry::RdsInstance(target) => Ok(target),
+        _ => Err(of_another_kind(params, scenario, "rds-instance")),
+    }
+}
+
+/// The drill's target, which has to be a DynamoDB table.
+///
+/// # Errors
+/// If it is of another kind.
+pub fn table_target<'a>(params: &'a Params, scenario: &str) -> Result<&'a DynamodbTableTarget, OptionsError> {
+    match &params.target {
+        TargetEntry::DynamodbTable(target) => Ok(target),
+        _ => Err(of_another_kind(params, scenario, "dynamodb-table")),
+    }
+}
+
+fn of_another_kind(params: &Params, scenario: &str, kind: &str) -> OptionsError {
+    let target = &params.target_name;
+    params.wrong(format!("scenario {scenario} needs a target of kind {kind}; `{target}` is none"))
 }
 
 /// The port of a target.
@@ -85,11 +127,13 @@ pub fn server(
         own_sandbox: params.own_sandbox,
         instance: None,
         patience_s: 0,
+        tls: params.target.server_tls(params.environment.provider),
     };
     Server::new(reference, password.clone())
 }
 
-/// The server behind a DB instance: at the plan's host and port where it gives them, else at the endpoint.
+/// The server behind a DB instance: at the plan's host and port where it gives them, else at the endpoint. Its certificate
+/// is of the endpoint in either case.
 ///
 /// # Errors
 /// If neither gives an address.
@@ -111,10 +155,32 @@ pub fn instance_server(
         );
         return Err(StepError::Failed(text));
     };
-    let found = server(params, host, port, &target.database, &target.user, &target.password);
+    let mut found = server(params, host, port, &target.database, &target.user, &target.password);
+    if let Some((of_endpoint, _)) = endpoint.filter(|(of_endpoint, _)| of_endpoint != host) {
+        found = found.with_certificate_of(of_endpoint);
+    }
     // What answers at an address of the plan's own may be there when the control plane knows of no such instance.
     let at_endpoint = target.host.is_none() && target.port.is_none();
     Ok(if at_endpoint { found.of_instance(&instance.resource_id) } else { found })
+}
+
+/// Refuses what is of another account or region than the run's, by its ARN: an endpoint may lead elsewhere than the one that
+/// said who calls.
+///
+/// # Errors
+/// The sentence that names both.
+pub fn is_of_the_run(environment: &Environment, arn: &str) -> Result<(), StepError> {
+    let mut parts = arn.split(':').skip(3);
+    let (region, account) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let wanted = environment.account.as_deref().unwrap_or(account);
+    if region == environment.region && account == wanted {
+        return Ok(());
+    }
+    Err(StepError::Failed(format!(
+        "the target is of another account or region: its ARN is {arn}, and the run is for account {wanted} in {}; nothing \
+         was done; check endpoint, credentials and region of the plan",
+        environment.region
+    )))
 }
 
 /// Looks a DB instance up, journals what it is, keeps it under this name, and refuses it if nobody released it for
@@ -136,6 +202,7 @@ pub async fn released_instance(
         };
         error.ends_step(format!("cannot look up DB instance `{id}`{hint}"))
     })?;
+    is_of_the_run(&params.environment, &instance.arn)?;
     context.identified(instance.identity()).await?;
     context.observe(kept_as, &instance);
     let (key, value) = ALLOW_TAG;
@@ -167,3 +234,7 @@ pub fn may_harm(params: &Params, id: &str, tagged: Option<bool>) -> Result<(), S
     let because = if tag_missing { format!(" (its tag {key} is not `{value}`)") } else { String::new() };
     Err(StepError::Failed(format!("`{id}` is not released for drills{because}: {missing}")))
 }
+
+#[cfg(test)]
+#[path = "access_tests.rs"]
+mod tests;

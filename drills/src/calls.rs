@@ -1,10 +1,12 @@
 //! Calls to DynamoDB that change something, and whose effect is read a moment later than it was had.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use lifeboat_engine::wait_for;
-use lifeboat_targets::{Aws, AwsError};
+use lifeboat_targets::{Aws, AwsError, Effect};
 
 /// How long the effect of a call without an answer is looked for.
 const SEEN_WITHIN: Duration = Duration::from_secs(2);
@@ -34,4 +36,37 @@ where
         if looking.await.is_ok() { Ok(true) } else { seen().await }
     })
     .await
+}
+
+/// Keeps what a call answered that is made again where an answer may have been lost.
+pub struct Answer<T> {
+    answered: Mutex<Option<T>>,
+    lost: AtomicBool,
+}
+
+impl<T> Answer<T> {
+    pub fn new() -> Self {
+        Self { answered: Mutex::new(None), lost: AtomicBool::new(false) }
+    }
+
+    /// Waits for the answer of one such call.
+    pub async fn keep(&self, call: impl Future<Output = Result<T, AwsError>>) -> Result<(), AwsError> {
+        let answered = call.await.inspect_err(|error| {
+            if error.effect == Effect::Perhaps {
+                self.lost.store(true, Relaxed);
+            }
+        })?;
+        *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some(answered);
+        Ok(())
+    }
+
+    /// What was made, if that was answered.
+    pub fn given(self) -> Option<T> {
+        self.answered.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same, if no call before it can have made another.
+    pub fn only(self) -> Option<T> {
+        if self.lost.load(Relaxed) { None } else { self.given() }
+    }
 }

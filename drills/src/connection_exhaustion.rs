@@ -15,9 +15,10 @@ mod state;
 use std::time::Duration;
 
 use lifeboat_engine::{About, Check, Drill, OptionsError, Params, Plan, Step};
-use lifeboat_model::{DrillFacts, Measurements, Phase, TargetEntry};
+use lifeboat_model::{DrillFacts, Measurements, Permission, Phase, TargetEntry};
 
-use crate::access::{act, end_sessions_text};
+use crate::access::{act, end_sessions_text, needed_for};
+use crate::{lock, permissions};
 use state::{Options, Shared};
 
 /// The drill.
@@ -86,17 +87,21 @@ impl Drill for ConnectionExhaustion {
                 .no_undo("it only reads"),
             );
         }
-        Ok(plan
-            .then(
-                Step::build(
-                    "check-limits",
-                    Phase::Guard,
-                    "connect; read the limits; the role must not be one that may use the reserve",
-                    minute,
-                    act(&s, guard::check_limits),
-                )
-                .no_undo("it only reads"),
+        plan = plan.then(
+            Step::build(
+                "check-limits",
+                Phase::Guard,
+                "connect; read the limits; the role must not be one that may use the reserve",
+                minute,
+                act(&s, guard::check_limits),
             )
+            .no_undo("it only reads"),
+        );
+        if let TargetEntry::RdsInstance(target) = &params.target {
+            let needed_for = needed_for(s.give_up(), options.hold());
+            plan = plan.then(lock::step(&s, &params.run_id, &target.identifier, needed_for));
+        }
+        Ok(plan
             .then(
                 Step::build(
                     "open-watcher",
@@ -160,6 +165,13 @@ impl Drill for ConnectionExhaustion {
                 )
                 .no_undo("it only waits"),
             ))
+    }
+
+    fn permissions(&self, params: &Params) -> Result<Vec<Permission>, OptionsError> {
+        match &params.target {
+            TargetEntry::RdsInstance(target) => permissions::exhausts(params, target),
+            _ => Ok(Vec::new()),
+        }
     }
 
     fn measure(&self, facts: &DrillFacts) -> Measurements {

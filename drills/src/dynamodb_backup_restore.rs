@@ -2,10 +2,10 @@
 //! moment is. Its recovery point is not measured: the backup is the drill's own.
 
 use lifeboat_engine::{About, Check, Drill, OptionsError, Params, Plan};
-use lifeboat_model::{DrillFacts, Measurements};
+use lifeboat_model::{DrillFacts, Measurements, Permission};
 
 use crate::dynamodb_restore::state::Way;
-use crate::dynamodb_restore::{checks, measure, options, plan};
+use crate::dynamodb_restore::{checks, measure, options, permissions, plan};
 
 /// The drill.
 pub struct DynamodbBackupRestore;
@@ -29,6 +29,10 @@ impl Drill for DynamodbBackupRestore {
 
     fn plan(&self, params: &Params) -> Result<Plan, OptionsError> {
         plan(self.name(), params, Way::Backup)
+    }
+
+    fn permissions(&self, params: &Params) -> Result<Vec<Permission>, OptionsError> {
+        permissions(self.name(), params, Way::Backup)
     }
 
     fn measure(&self, facts: &DrillFacts) -> Measurements {

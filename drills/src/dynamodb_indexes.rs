@@ -8,9 +8,10 @@ mod steps;
 use std::time::Duration;
 
 use lifeboat_engine::{About, Check, Drill, OptionsError, Params, Plan, Step};
-use lifeboat_model::{DrillFacts, Figure, Measured, Measurements, Phase, TargetEntry};
+use lifeboat_model::{DrillFacts, Figure, Measured, Measurements, Permission, Phase};
 
-use crate::access::act;
+use crate::access::{act, table_target};
+use crate::permissions;
 use steps::{Answers, Options, Shared};
 
 /// The drill.
@@ -36,13 +37,7 @@ impl Drill for DynamodbIndexes {
     }
 
     fn plan(&self, params: &Params) -> Result<Plan, OptionsError> {
-        let TargetEntry::DynamodbTable(target) = &params.target else {
-            let text = format!(
-                "scenario dynamodb-indexes needs a target of kind dynamodb-table; `{}` is none",
-                params.target_name
-            );
-            return Err(params.wrong(text));
-        };
+        let target = table_target(params, self.name())?;
         let shared = Shared::new(params, target, Options::read(params)?);
         let minute = Duration::from_secs(60);
         Ok(Plan::new()
@@ -66,6 +61,10 @@ impl Drill for DynamodbIndexes {
                 )
                 .no_undo("it only reads"),
             ))
+    }
+
+    fn permissions(&self, params: &Params) -> Result<Vec<Permission>, OptionsError> {
+        permissions::reads_indexes(params, &table_target(params, self.name())?.table)
     }
 
     fn measure(&self, facts: &DrillFacts) -> Measurements {

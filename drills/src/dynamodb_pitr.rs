@@ -5,10 +5,10 @@
 //! source has it. Not looked for: Kinesis streams of the table, whose consumers would see the canary items.
 
 use lifeboat_engine::{About, Check, Drill, OptionsError, Params, Plan};
-use lifeboat_model::{DrillFacts, Measurements};
+use lifeboat_model::{DrillFacts, Measurements, Permission};
 
 use crate::dynamodb_restore::state::Way;
-use crate::dynamodb_restore::{checks, measure, options, plan};
+use crate::dynamodb_restore::{checks, measure, options, permissions, plan};
 
 /// The drill.
 pub struct DynamodbPitr;
@@ -33,6 +33,10 @@ impl Drill for DynamodbPitr {
 
     fn plan(&self, params: &Params) -> Result<Plan, OptionsError> {
         plan(self.name(), params, Way::PointInTime)
+    }
+
+    fn permissions(&self, params: &Params) -> Result<Vec<Permission>, OptionsError> {
+        permissions(self.name(), params, Way::PointInTime)
     }
 
     fn measure(&self, facts: &DrillFacts) -> Measurements {

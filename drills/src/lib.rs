@@ -9,11 +9,15 @@ mod dynamodb_backup_restore;
 mod dynamodb_indexes;
 mod dynamodb_pitr;
 mod dynamodb_restore;
+mod lock;
+mod permissions;
 mod rds_failover;
 mod rds_pitr;
 mod rds_snapshot_restore;
 mod registry;
 mod restore;
+mod same;
 mod streams;
 
+pub use permissions::watches_alarms;
 pub use registry::{catalogue, find};

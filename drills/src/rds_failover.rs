@@ -15,9 +15,10 @@ mod verify;
 use std::time::Duration;
 
 use lifeboat_engine::{About, Check, Drill, OptionsError, Params, Plan, Step};
-use lifeboat_model::{DrillFacts, Measurements, Phase, TargetEntry};
+use lifeboat_model::{DrillFacts, Measurements, Permission, Phase};
 
-use crate::access::{act, end_sessions_text};
+use crate::access::{act, end_sessions_text, instance_target, needed_for};
+use crate::{lock, permissions};
 use state::{Options, Shared};
 
 /// The drill.
@@ -46,13 +47,7 @@ impl Drill for RdsFailover {
     }
 
     fn plan(&self, params: &Params) -> Result<Plan, OptionsError> {
-        let TargetEntry::RdsInstance(target) = &params.target else {
-            let text = format!(
-                "scenario rds-failover needs a target of kind rds-instance; `{}` is none",
-                params.target_name
-            );
-            return Err(params.wrong(text));
-        };
+        let target = instance_target(params, self.name())?;
         let options = Options::read(params)?;
         let s = Shared::new(params, target, &options);
         let minute = Duration::from_secs(60);
@@ -78,7 +73,8 @@ impl Drill for RdsFailover {
                     act(&s, guard::check_database),
                 )
                 .no_undo("it only reads"),
-            );
+            )
+            .then(lock::step(&s, &params.run_id, id, needed_for(give_up.max(options.notice(params) * 2), Duration::ZERO)));
         if s.table().is_some() {
             let of_undo = s.clone();
             plan = plan.then(
@@ -172,6 +168,10 @@ impl Drill for RdsFailover {
                 )
                 .no_undo("it only waits"),
             ))
+    }
+
+    fn permissions(&self, params: &Params) -> Result<Vec<Permission>, OptionsError> {
+        permissions::fails_over(params, instance_target(params, self.name())?)
     }
 
     fn measure(&self, facts: &DrillFacts) -> Measurements {

@@ -17,9 +17,10 @@ mod swap;
 use std::time::Duration;
 
 use lifeboat_engine::{About, Check, Drill, OptionsError, Params, Plan, Step};
-use lifeboat_model::{DrillFacts, Measurements, Phase, TargetEntry};
+use lifeboat_model::{DrillFacts, Measurements, Permission, Phase};
 
-use crate::access::act;
+use crate::access::{act, instance_target};
+use crate::permissions::{self, Origin};
 use crate::restore::scene::Scene;
 use crate::restore::{guard, steps};
 
@@ -44,13 +45,7 @@ impl Drill for RdsPitr {
     }
 
     fn plan(&self, params: &Params) -> Result<Plan, OptionsError> {
-        let TargetEntry::RdsInstance(target) = &params.target else {
-            let text = format!(
-                "scenario rds-pitr needs a target of kind rds-instance; `{}` is none",
-                params.target_name
-            );
-            return Err(params.wrong(text));
-        };
+        let target = instance_target(params, self.name())?;
         let (own, common) = options::read(params, target)?;
         let s = Scene::new(params, target, common).renaming(own.promote);
         let id = &target.identifier;
@@ -67,6 +62,7 @@ impl Drill for RdsPitr {
                 .no_undo("it only reads"),
             )
             .then(steps::check_database(&s))
+            .then(steps::lock_target(&s))
             .then(steps::create_canaries(&s))
             .then(
                 Step::build(
@@ -101,6 +97,19 @@ impl Drill for RdsPitr {
         let plan = steps::restore_and_verify(plan, &s);
         let plan = if own.promote { promotion::promoted(plan, &s) } else { plan };
         Ok(if own.keep { plan.then(steps::keep_copy(&s)) } else { plan })
+    }
+
+    fn permissions(&self, params: &Params) -> Result<Vec<Permission>, OptionsError> {
+        let target = instance_target(params, self.name())?;
+        let (own, _) = options::read(params, target)?;
+        let mut all = permissions::restores(params, target, &Origin::Moment)?;
+        if own.promote {
+            all.extend(permissions::promotes(params, target)?);
+        }
+        if own.keep {
+            all.extend(permissions::keeps_copy(params, target)?);
+        }
+        Ok(all)
     }
 
     fn measure(&self, facts: &DrillFacts) -> Measurements {

@@ -10,9 +10,10 @@ mod snapshot;
 use std::time::Duration;
 
 use lifeboat_engine::{About, Check, Drill, OptionsError, Params, Plan, Step};
-use lifeboat_model::{DrillFacts, Measurements, Phase, TargetEntry};
+use lifeboat_model::{DrillFacts, Measurements, Permission, Phase};
 
-use crate::access::act;
+use crate::access::{act, instance_target};
+use crate::permissions::{self, Origin};
 use crate::restore::scene::Scene;
 use crate::restore::{checks as of_restore, guard, options, steps};
 use snapshot::{Choice, Own};
@@ -54,13 +55,7 @@ impl Drill for RdsSnapshotRestore {
     }
 
     fn plan(&self, params: &Params) -> Result<Plan, OptionsError> {
-        let TargetEntry::RdsInstance(target) = &params.target else {
-            let text = format!(
-                "scenario rds-snapshot-restore needs a target of kind rds-instance; `{}` is none",
-                params.target_name
-            );
-            return Err(params.wrong(text));
-        };
+        let target = instance_target(params, self.name())?;
         let (own, common): (Own, _) = options::read(params, &["snapshot"])?;
         let s = Scene::new(params, target, common);
         let id = &target.identifier;
@@ -77,6 +72,7 @@ impl Drill for RdsSnapshotRestore {
                 .no_undo("it only reads"),
             )
             .then(steps::check_database(&s))
+            .then(steps::lock_target(&s))
             .then(steps::create_canaries(&s));
         let plan = match own.choice() {
             Choice::Fresh => plan.then(snapshot::create_step(&s)),
@@ -93,6 +89,17 @@ impl Drill for RdsSnapshotRestore {
             .no_undo("the canaries go with their schema"),
         );
         Ok(steps::restore_and_verify(plan, &s))
+    }
+
+    fn permissions(&self, params: &Params) -> Result<Vec<Permission>, OptionsError> {
+        let target = instance_target(params, self.name())?;
+        let (own, _): (Own, _) = options::read(params, &["snapshot"])?;
+        let origin = match own.choice() {
+            Choice::LatestAutomated => Origin::Automated,
+            Choice::Fresh => Origin::Fresh,
+            Choice::Named(name) => Origin::Snapshot(name),
+        };
+        permissions::restores(params, target, &origin)
     }
 
     fn measure(&self, facts: &DrillFacts) -> Measurements {

@@ -24,6 +24,20 @@ pub fn summary(record: &RunRecord) -> String {
         environment.provider,
         record.duration_s
     );
+    if let Some(stop) = &record.stopped_by {
+        let (condition, why) = (clean_line(&stop.condition), clean_line(&stop.why));
+        let _ = writeln!(text, "  stop condition `{condition}` tripped at {:.1} s: {why}", stop.at_s);
+    }
+    for step in &record.clock_steps {
+        // Sleep looks like a clock that is set forward, and the clock of the figures stands still in it.
+        let (way, perhaps) = match step.by_s < 0.0 {
+            true => ("back", ""),
+            false => ("forward", ", or the machine slept: what was measured over it is too short then"),
+        };
+        let (by, at) = (step.by_s.abs(), step.at_s);
+        let _ =
+            writeln!(text, "  the wall clock was set {way} by {by:.1} s by {at:.1} s into the run{perhaps}");
+    }
     if record.restoration == Restoration::Residue {
         let _ = writeln!(
             text,
@@ -104,6 +118,9 @@ fn drill_lines(text: &mut String, drill: &DrillRecord) {
             Judgement::Failed | Judgement::Invalid | Judgement::Inconclusive => "!",
         };
         let _ = writeln!(text, "    {sign} {}: {}", check.name, clean_line(&check.message));
+    }
+    if let Some(word) = drill.observed::<String>("lock-taken-over") {
+        let _ = writeln!(text, "    · lock: {}", clean_line(&word));
     }
     for left in &drill.residue {
         let _ = writeln!(text, "    ! {}", clean_line(left));

@@ -62,6 +62,8 @@ fn run(drills: Vec<DrillRecord>) -> RunRecord {
         complete: true,
         operator: None,
         interrupted_by: None,
+        stopped_by: None,
+        clock_steps: Vec::new(),
         environment: EnvironmentRecord {
             name: "sandbox".into(),
             provider: "sandbox".into(),
@@ -71,6 +73,7 @@ fn run(drills: Vec<DrillRecord>) -> RunRecord {
             runtime: Some("native".into()),
             simulated: true,
             production: false,
+            change_ticket: None,
         },
         verdict: Verdict::of_run(drills.iter().map(|drill| drill.verdict)),
         restoration: drills.iter().map(|drill| drill.restoration).max().unwrap_or(Restoration::Clean),

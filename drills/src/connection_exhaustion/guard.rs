@@ -31,6 +31,7 @@ pub async fn identify_instance(s: Shared, context: Context) -> Result<(), StepEr
             format!("the status of `{id}` is `{}`; run the drill when it is available", instance.status);
         return Err(StepError::Unmet(text));
     }
+    s.set_instance(instance.locked());
     s.set_server(instance_server(&s.params, target, &instance)?);
     Ok(())
 }

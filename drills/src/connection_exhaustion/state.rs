@@ -4,11 +4,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lifeboat_engine::{OptionsError, Params, StepError};
-use lifeboat_model::{DurationText, Secret, TargetEntry, UndoAction};
+use lifeboat_model::{DurationText, LockedTarget, Secret, TargetEntry, UndoAction};
+use lifeboat_targets::Aws;
 use lifeboat_targets::postgres::{ConnectionLimits, LimitScope, Server, Session};
 use serde::Deserialize;
 
 use crate::access;
+use crate::lock::Locks;
 
 /// The drill's options in the plan.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -51,6 +53,7 @@ impl Options {
 
 #[derive(Default)]
 struct Known {
+    instance: Option<LockedTarget>,
     server: Option<Server>,
     limits: Option<ConnectionLimits>,
     scope: Option<LimitScope>,
@@ -93,6 +96,10 @@ impl Shared {
 
     pub fn plain_address(&self) -> String {
         self.known().server.as_ref().map_or_else(|| "HOST:PORT".into(), Server::address)
+    }
+
+    pub fn set_instance(&self, instance: LockedTarget) {
+        self.known().instance = Some(instance);
     }
 
     pub fn set_server(&self, server: Server) {
@@ -160,6 +167,16 @@ impl Shared {
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Locks for Shared {
+    fn locked(&self) -> Result<LockedTarget, StepError> {
+        self.known().instance.clone().ok_or_else(|| unknown("the instance"))
+    }
+
+    async fn aws(&self) -> Aws {
+        Aws::connect(&self.params.environment).await
     }
 }
 

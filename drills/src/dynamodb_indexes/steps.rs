@@ -10,6 +10,8 @@ use lifeboat_targets::Aws;
 use lifeboat_targets::dynamodb::{Dynamo, IndexAnswer, IndexView, TableView};
 use serde::{Deserialize, Serialize};
 
+use crate::access::is_of_the_run;
+
 /// How long an index is asked again for an item that it has just shown: its reads are not consistent.
 const CONSISTENT_WITHIN: Duration = Duration::from_secs(10);
 
@@ -103,6 +105,7 @@ pub async fn identify_target(s: Shared, context: Context) -> Result<(), StepErro
         error
             .ends_step(format!("cannot look up table `{name}` (check table, region and account of the plan)"))
     })?;
+    is_of_the_run(&s.params.environment, &table.arn)?;
     context.identified(table.identity()).await?;
     context.observe("declared", &s.declared);
     context.observe("table", &table);

@@ -133,7 +133,7 @@ pub async fn put_after(s: Shared, context: Context) -> Result<(), StepError> {
 
 /// The disaster: it destroys canary items only.
 pub async fn destroy(s: Shared, context: Context) -> Result<(), StepError> {
-    let (dynamo, source, mark) = (s.dynamo().await, s.source()?, s.mark());
+    let (dynamo, source, mark) = (s.dynamo().await, s.same_source().await?, s.mark());
     let recoverable = || async {
         if s.way == Way::Backup {
             return Ok(None);
@@ -203,7 +203,7 @@ pub async fn read(s: &Shared, table: &str) -> Result<Found, AwsError> {
 }
 
 async fn put(s: &Shared, name: &str) -> Result<(), StepError> {
-    let (dynamo, source, canary) = (s.dynamo().await, s.source()?, s.canary(name)?);
+    let (dynamo, source, canary) = (s.dynamo().await, s.same_source().await?, s.canary(name)?);
     let texts: Texts = [(MARKER, &s.params.run_id), (VALUE, &canary.value)]
         .map(|(attribute, text)| (attribute.to_owned(), text.clone()))
         .into();

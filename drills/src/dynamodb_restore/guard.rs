@@ -7,7 +7,7 @@ use lifeboat_targets::dynamodb::TableView;
 
 use super::canaries;
 use super::state::{Shared, Way};
-use crate::access::{ALLOW_TAG, may_harm};
+use crate::access::{ALLOW_TAG, is_of_the_run, may_harm};
 
 pub async fn identify_target(s: Shared, context: Context) -> Result<(), StepError> {
     let dynamo = s.dynamo().await;
@@ -19,6 +19,7 @@ pub async fn identify_target(s: Shared, context: Context) -> Result<(), StepErro
         };
         error.ends_step(format!("cannot look up table `{name}`{hint}"))
     })?;
+    is_of_the_run(&s.params.environment, &table.arn)?;
     context.identified(table.identity()).await?;
     s.set_target(table.clone());
     if s.options.canary_table {

@@ -8,6 +8,7 @@ use lifeboat_targets::dynamodb::{Dynamo, TableSettings, TableView};
 
 use super::state::Shared;
 use crate::calls::until_accepted;
+use crate::same;
 
 /// How long settings may take to hold: the time to live takes up to an hour on AWS, and shows at once as enabling.
 pub const SETTINGS_LIMIT: Duration = Duration::from_secs(300);
@@ -34,6 +35,7 @@ pub async fn look(s: Shared, context: Context) -> Result<(), StepError> {
 pub async fn put_back(s: Shared, context: Context) -> Result<(), StepError> {
     let Some(copy) = s.copy() else { return Ok(()) };
     let (dynamo, source) = (s.dynamo().await, s.source()?);
+    same::table(&dynamo, &copy).await?;
     let done = async {
         let wanted = dynamo.settings(&source).await?;
         apply(&dynamo, &copy, &wanted).await?;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lifeboat_engine::{Context, Params, StepError};
-use lifeboat_model::{DynamodbTableTarget, Elapsed, UndoAction, own_name};
+use lifeboat_model::{DynamodbTableTarget, Elapsed, LockedTarget, UndoAction, own_name};
 use lifeboat_targets::Aws;
 use lifeboat_targets::dynamodb::{Bounds, Dynamo, Mark, ServerClock, TableView};
 use time::OffsetDateTime;
@@ -14,10 +14,15 @@ use super::canaries::Canary;
 use super::compare::COMPARE_LIMIT;
 use super::options::Options;
 use crate::access;
+use crate::lock::Locks;
+use crate::same;
 
 /// The attribute that marks canary items, and the one that tells them apart.
 pub const MARKER: &str = "lifeboat_run";
 pub const VALUE: &str = "lifeboat_value";
+
+/// What the name of a table of the drill's own says that it is.
+pub const CANARY_TABLE: &str = "canary";
 
 /// What the copy is restored from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +39,8 @@ struct Known {
     dynamo: Option<Dynamo>,
     target: Option<TableView>,
     own: Option<TableView>,
+    /// The copy's TableId, once it is known and journalled.
+    made: Option<String>,
     clock: Option<ServerClock>,
     since: Option<OffsetDateTime>,
     canaries: Vec<Canary>,
@@ -137,6 +144,50 @@ impl Shared {
         self.known().copy = Some(copy);
     }
 
+    /// The copy's TableId, once it is known.
+    pub fn made(&self) -> Option<String> {
+        self.known().made.clone()
+    }
+
+    /// Journals which table the copy is: its undo deletes that one and no other.
+    pub async fn bind_copy(&self, context: &Context, copy: &TableView) -> Result<(), StepError> {
+        self.bind_table(context, copy).await?;
+        self.known().made = Some(copy.id.clone());
+        Ok(())
+    }
+
+    /// Journals which table one of the run's is.
+    pub async fn bind_table(&self, context: &Context, made: &TableView) -> Result<(), StepError> {
+        let deletes = |action: &UndoAction| matches!(action, UndoAction::DeleteTable { table, .. } if *table == made.name);
+        context.bind(deletes, made.made()).await?;
+        context.created("DynamoDB table", format!("{} ({})", made.name, made.id)).await
+    }
+
+    /// Refuses to go on if the source has been replaced.
+    pub async fn same_source(&self) -> Result<TableView, StepError> {
+        let source = self.source()?;
+        same::table(&self.dynamo().await, &source).await?;
+        Ok(source)
+    }
+
+    /// Refuses to make something under a name that a table has.
+    pub async fn is_free(&self, name: &str) -> Result<(), StepError> {
+        let found = self.dynamo().await.find(name).await;
+        match found.map_err(|error| error.ends_step(format!("cannot look up `{name}`")))? {
+            None => Ok(()),
+            Some(other) => Err(StepError::Failed(format!(
+                "cannot make table `{name}`: there is one already ({}), which this run did not make and left alone; see \
+                 whose it is, and run the drill again",
+                other.id
+            ))),
+        }
+    }
+
+    /// Whether a table is not older than the drill.
+    pub fn is_young(&self, table: &TableView) -> bool {
+        table.created_at.zip(self.since().ok()).is_some_and(|(made, since)| made >= since)
+    }
+
     /// The mark of this run's items.
     pub fn mark(&self) -> Mark {
         Mark { attribute: MARKER.into(), run: self.params.run_id.clone() }
@@ -169,6 +220,7 @@ impl Shared {
             run: self.params.run_id.clone(),
             never: self.target_view().map_err(text)?.id,
             since: self.since().map_err(text)?,
+            tagged: what == CANARY_TABLE,
             patience_s: self.options.patience(&self.params).as_secs(),
         })
     }
@@ -194,6 +246,16 @@ impl Shared {
 
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Locks for Shared {
+    fn locked(&self) -> Result<LockedTarget, StepError> {
+        Ok(self.target_view()?.locked())
+    }
+
+    async fn aws(&self) -> Aws {
+        self.dynamo().await.aws().clone()
     }
 }
 

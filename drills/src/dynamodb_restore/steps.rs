@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use lifeboat_engine::Step;
+use lifeboat_engine::{Makes, Step};
 use lifeboat_model::Phase;
 
-use super::state::{Shared, Way};
+use super::state::{CANARY_TABLE, Shared, Way};
 use super::{canaries, compare, guard, own_table, restore, settings};
-use crate::access::act;
+use crate::access::{act, needed_for};
+use crate::lock;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -36,6 +37,13 @@ fn before(s: &Shared) -> Vec<Step> {
     let mut steps = vec![
         Step::build("identify-target", Phase::Guard, what, MINUTE, act(s, guard::identify_target))
             .no_undo("it only reads"),
+    ];
+    // With a table of the drill's own nothing is done to the target.
+    if !s.options.canary_table {
+        let needed_for = needed_for(s.options.give_up(&s.params), compare::COMPARE_LIMIT);
+        steps.push(lock::step(s, &s.params.run_id, table, needed_for));
+    }
+    steps.push(
         Step::build(
             "measure-clock",
             Phase::Steady,
@@ -44,7 +52,7 @@ fn before(s: &Shared) -> Vec<Step> {
             act(s, guard::measure_clock),
         )
         .no_undo("it only reads"),
-    ];
+    );
     if s.options.canary_table {
         let of_undo = s.clone();
         steps.push(
@@ -53,13 +61,17 @@ fn before(s: &Shared) -> Vec<Step> {
                 Phase::Load,
                 format!(
                     "create table `{}` and wait until it is active and recoverable",
-                    s.own_name("canary")
+                    s.own_name(CANARY_TABLE)
                 ),
                 own_table::READY_LIMIT * 2 + MINUTE,
                 act(s, own_table::create),
             )
             .undo("delete the table, known by the run's id and its age", move || {
-                of_undo.undo_table("canary")
+                of_undo.undo_table(CANARY_TABLE)
+            })
+            .makes(Makes {
+                what: "a DynamoDB table of some twenty items, with its backups",
+                restored: false,
             }),
         );
     }
@@ -110,7 +122,8 @@ fn backup(s: &Shared) -> Vec<Step> {
             restore::BACKUP_LIMIT + MINUTE,
             act(s, restore::make_backup),
         )
-        .undo("delete the backup, known by its name", move || of_undo.undo_backup()),
+        .undo("delete the backup, known by its name", move || of_undo.undo_backup())
+        .makes(Makes { what: "a DynamoDB backup, with the storage that it takes", restored: false }),
         Step::build(
             "put-canary-after",
             Phase::Load,
@@ -145,7 +158,12 @@ fn copy_and_proof(s: &Shared) -> Vec<Step> {
             MINUTE * 2,
             act(s, restore::request),
         )
-        .undo("delete the copy, known by the run's id and its age", move || of_undo.undo_table("copy")),
+        .undo("delete the copy, known by the run's id and its age", move || of_undo.undo_table("copy"))
+        .makes(Makes {
+            what: "a DynamoDB table with the source's items (the restored data once, its storage, the reads of a \
+                   comparison)",
+            restored: true,
+        }),
         Step::build(
             "await-copy",
             Phase::Recover,

@@ -9,6 +9,7 @@ use lifeboat_targets::{AwsError, Effect, pause};
 use time::OffsetDateTime;
 
 use super::state::Shared;
+use crate::same;
 use crate::streams;
 
 /// How often the fault call is made before the drill gives up.
@@ -16,11 +17,17 @@ const CALLS: u32 = 4;
 
 pub async fn force_failover(s: Shared, context: Context) -> Result<(), StepError> {
     let rds = s.rds().await;
-    let id = &s.target.identifier;
+    let target = s.before()?;
+    let id = &target.identifier;
     let told_before = told(&rds, id).await.map_err(|error| error.ends_step("cannot read events"))?;
     s.set_asked_at(context.now());
     context.mark("fault-requested");
     for call in 1..=CALLS {
+        if let Err(another) = same::instance(&rds, &target).await {
+            // Calls before may have had their effect.
+            return Err(if call == 1 { another } else { StepError::indeterminate(another) });
+        }
+        s.set_asked_again_at(context.now());
         let error = match rds.force_failover(id).await {
             Ok(()) => {
                 context.mark("fault-answered");
@@ -108,7 +115,8 @@ pub async fn await_recovery(s: Shared, context: Context) -> Result<(), StepError
                     Some(_) => Ok("recovered"),
                     None => Err("an outage without an end".to_owned()),
                 },
-                _ if now.since(fault) >= notice => Ok("no outage was seen"),
+                // From the last call on: one before it may have had no effect, and its time is over.
+                _ if now.since(s.asked_again_at()) >= notice => Ok("no outage was seen"),
                 _ => Err("no outage yet".to_owned()),
             }
         })

@@ -11,6 +11,7 @@ use lifeboat_targets::rds::{InstanceView, api_probe};
 
 use super::state::Shared;
 use crate::access::{instance_server, released_instance, session_name};
+use crate::same;
 use crate::streams::{self, Slots};
 
 /// How long a single connection may take outside the probes.
@@ -93,6 +94,7 @@ pub async fn check_database(s: Shared, context: Context) -> Result<(), StepError
 
 pub async fn create_ledger(s: Shared, context: Context) -> Result<(), StepError> {
     let Some(table) = s.table() else { return Ok(()) };
+    same::instance(&s.rds().await, &s.before()?).await?;
     table.create(&s.server()?, &session_name(&s.params, "ledger")).await?;
     context.created("schema", table.schema()).await
 }

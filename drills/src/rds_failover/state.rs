@@ -4,13 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lifeboat_engine::{OptionsError, Params, StepError};
-use lifeboat_model::{DurationText, Elapsed, ProbeMode, RdsInstanceTarget, UndoAction};
+use lifeboat_model::{DurationText, Elapsed, LockedTarget, ProbeMode, RdsInstanceTarget, UndoAction};
 use lifeboat_targets::Aws;
 use lifeboat_targets::postgres::{LedgerTable, Server};
 use lifeboat_targets::rds::{InstanceView, Rds};
 use serde::Deserialize;
 
 use crate::access;
+use crate::lock::Locks;
 use crate::streams::Slots;
 
 /// The drill's options in the plan.
@@ -69,6 +70,7 @@ struct Known {
     server: Option<Server>,
     slots: Option<Slots>,
     asked_at: Option<Elapsed>,
+    asked_again_at: Option<Elapsed>,
 }
 
 /// What the steps share. All clones are of the same.
@@ -138,6 +140,15 @@ impl Shared {
         self.known().asked_at = Some(at);
     }
 
+    /// When it was asked for last: a call that was not answered and had no effect is made again.
+    pub fn asked_again_at(&self) -> Elapsed {
+        self.known().asked_again_at.unwrap_or_default()
+    }
+
+    pub fn set_asked_again_at(&self, at: Elapsed) {
+        self.known().asked_again_at = Some(at);
+    }
+
     pub fn undo_ledger(&self) -> Result<UndoAction, String> {
         let server = self.server().map_err(|error| error.to_string())?;
         let table = self.table().ok_or("there is no ledger table")?;
@@ -151,6 +162,16 @@ impl Shared {
 
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Locks for Shared {
+    fn locked(&self) -> Result<LockedTarget, StepError> {
+        Ok(self.before()?.locked())
+    }
+
+    async fn aws(&self) -> Aws {
+        self.rds().await.aws().clone()
     }
 }
 

@@ -10,6 +10,7 @@ use crate::restore::canaries;
 use crate::restore::measure::Sampled;
 use crate::restore::moment::{Gap, MARGIN, first_moment};
 use crate::restore::scene::Scene;
+use crate::same;
 
 /// How long the server's clock gets to pass the moment: it is at most two seconds ahead.
 const CLOCK_LIMIT: Duration = Duration::from_secs(15);
@@ -51,12 +52,8 @@ pub async fn choose_moment(s: Scene, context: Context) -> Result<(), StepError> 
 
 /// The disaster, with what could be restored just before and after it.
 pub async fn destroy_canaries(s: Scene, context: Context) -> Result<(), StepError> {
-    let (rds, id) = (s.rds().await, s.source()?.identifier);
-    let look = async || {
-        let seen =
-            rds.describe(&id).await.map_err(|error| error.ends_step("cannot read LatestRestorableTime"));
-        seen.map(|instance| instance.restorable_until)
-    };
+    let (rds, source) = (s.rds().await, s.source()?);
+    let look = async || same::instance(&rds, &source).await.map(|now| now.restorable_until);
     let before = look().await?;
     canaries::destroy(s.clone(), context.clone()).await?;
     let after = look().await.map_err(StepError::indeterminate)?;
@@ -68,19 +65,27 @@ pub async fn destroy_canaries(s: Scene, context: Context) -> Result<(), StepErro
 
 /// Waits until the moment can be restored. Ends as done in every case: what came of it is for the checks to say.
 pub async fn await_restorable(s: Scene, context: Context) -> Result<(), StepError> {
-    let (rds, id) = (s.rds().await, s.source()?.identifier);
+    let (rds, source) = (s.rds().await, s.source()?);
     let Some(at) = s.known(|known| known.since.as_ref().map(|since| since.at)) else { return Ok(()) };
     let reached = wait_for(format!("LatestRestorableTime to reach {at}"), s.every(), s.give_up(), || async {
-        let seen = rds.describe(&id).await.map_err(|error| error.to_string())?;
+        let seen = match rds.find(&source.identifier).await.map_err(|error| error.to_string())? {
+            Some(seen) if seen.resource_id == source.resource_id => seen,
+            // That it is another one stays so.
+            _ => match same::instance(&rds, &source).await {
+                Ok(seen) => seen,
+                Err(changed) => return Ok(Err(changed)),
+            },
+        };
         match seen.restorable_until {
-            Some(until) if until >= at => Ok(()),
+            Some(until) if until >= at => Ok(Ok(())),
             Some(until) => Err(format!("it is {until}")),
             None => Err("the instance shows none".into()),
         }
     })
     .await;
     match reached {
-        Ok(()) => {
+        Ok(Err(error)) => return Err(error),
+        Ok(Ok(())) => {
             context.mark("restorable");
             s.known(|known| known.ready = true);
         }

@@ -44,6 +44,7 @@ fn scene(address: &str) -> Scene {
         rpo: None,
         options: Default::default(),
         probe: ProbeSettings { interval: ms(10), deadline: ms(100), notice: ms(10), api_interval: ms(10) },
+        safety: Default::default(),
         confirmed: Default::default(),
         own_sandbox: false,
     };

@@ -20,6 +20,7 @@ use crate::restore::guard::CONNECT_LIMIT;
 use crate::restore::keep::take_tags_off;
 use crate::restore::scene::Scene;
 use crate::restore::verify::read_canaries;
+use crate::same;
 use crate::streams;
 
 /// What the drill itself writes to the source after the moment: canaries, the disaster, and the two canaries around the
@@ -99,6 +100,7 @@ fn goes_on(context: &Context, told: Told) -> bool {
 /// Clients of the name begin to watch it, each with a fresh connection.
 pub async fn start_probes(s: Scene, context: Context) -> Result<(), StepError> {
     let server = s.server()?;
+    same::instance(&s.rds().await, &s.source()?).await?;
     let told = writes_of_others(&s, &server, false).await;
     let told =
         told.map_err(|error| StepError::Failed(format!("cannot look for writes on the source: {error}")))?;
@@ -125,6 +127,8 @@ pub async fn guard_copy(s: Scene, context: Context) -> Result<(), StepError> {
     }
     // From here on it may hold what nothing else does, and only who has the journal can tell: nobody else is to delete it.
     let Some(copy) = s.copy() else { return Ok(()) };
+    // This step's own undo as well.
+    context.bind(s.deletes_copy(), copy.made()).await?;
     take_tags_off(&s, &copy, |key| key == EXPIRES_TAG).await?;
     let name = s.copy_name();
     let in_any_case = |action: &UndoAction| matches!(action, UndoAction::DeleteInstance { instance, .. } if *instance == name);
@@ -143,6 +147,7 @@ pub async fn rename_source(s: Scene, context: Context) -> Result<(), StepError> 
         return Ok(());
     }
     let (rds, source) = (s.rds().await, s.source()?);
+    same::instance(&rds, &source).await?;
     context.mark("swap-begun");
     name(&s, &source, &name_aside(&s)).await?;
     let aside = rds.find_by_resource_id(&source.resource_id).await;

@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
-use lifeboat_engine::{Context, Step, StepError, wait_for};
+use lifeboat_engine::{Context, Makes, Step, StepError, wait_for};
 use lifeboat_model::{Phase, UndoAction};
-use lifeboat_targets::RUN_TAG;
+use lifeboat_targets::Claim;
 use lifeboat_targets::postgres::validate::{Since, write_marks};
 use lifeboat_targets::postgres::{PgError, server_clock};
+use lifeboat_targets::rds::{Rds, SnapshotView};
 use serde::Deserialize;
 
 use crate::access::act;
+use crate::calls::Answer;
 use crate::restore::canaries;
 use crate::restore::scene::Scene;
+use crate::same;
 
 /// The option that only this drill has.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -58,6 +61,7 @@ pub fn create_step(s: &Scene) -> Step {
             patience_s: of_undo.patience_s(),
         })
     })
+    .makes(Makes { what: "a DB snapshot, with the storage that it takes", restored: false })
 }
 
 pub fn choose_step(s: &Scene, choice: Choice) -> Step {
@@ -115,34 +119,43 @@ async fn choose(s: Scene, context: Context, choice: Choice) -> Result<(), StepEr
 
 async fn create(s: Scene, context: Context) -> Result<(), StepError> {
     let (rds, source, name) = (s.rds().await, s.source()?, name(&s));
+    let taken =
+        rds.find_snapshot(&name).await.map_err(|error| error.ends_step("cannot look snapshots up"))?;
+    if let Some(other) = taken {
+        return Err(StepError::Failed(format!(
+            "cannot make snapshot `{name}`: there is one of that name already ({}), which this run did not make and left \
+             alone; see whose it is, and run the drill again",
+            other.arn
+        )));
+    }
     let session = canaries::open(&s).await?;
     canaries::write(&s, &session, canaries::BEFORE).await?;
     let at = server_clock(&session).await.map_err(lost)?;
     let marks = write_marks(&session).await.map_err(lost)?;
     let tags = s.tags();
-    let ours = async || {
-        let found = rds.find_snapshot(&name).await?;
-        Ok(found.is_some_and(|found| found.tag(RUN_TAG) == Some(&s.params.run_id)))
+    let may_be_ours = async || {
+        let Some(found) = rds.find_snapshot(&name).await? else { return Ok(false) };
+        Ok(!matches!(rds.claim_snapshot(&found, &s.params.run_id).await?, Claim::Not(_)))
     };
-    let asked = rds.aws().change(|| rds.create_snapshot(&source.identifier, &name, &tags), &ours).await;
-    match asked {
-        Ok(_) => {}
-        // A call that was made again after a lost answer finds what the first one made.
-        Err(error) if error.code.starts_with("DBSnapshotAlreadyExists") && ours().await.unwrap_or(false) => {
-            rds.aws().count_retry(&error);
-        }
-        Err(error) => return Err(error.ends_step(format!("snapshot `{name}` was not accepted"))),
+    same::instance(&rds, &source).await?;
+    let answer = Answer::new();
+    let call = || answer.keep(rds.create_snapshot(&source.identifier, &name, &tags));
+    let asked = rds.aws().change(call, &may_be_ours).await;
+    asked.map_err(|error| error.ends_step(format!("snapshot `{name}` was not accepted")))?;
+    if let Some(snapshot) = answer.given() {
+        bind(&s, &context, &snapshot).await?;
     }
-    context.created("db-snapshot", &name).await?;
     let made = wait_for(format!("snapshot `{name}`"), s.every(), s.give_up(), || async {
         match rds.find_snapshot(&name).await {
-            Ok(Some(found)) if found.status == "available" => Ok(found),
+            Ok(Some(found)) if found.status == "available" => Ok(is_own(&s, &rds, found).await),
             Ok(Some(found)) => Err(format!("status {}", found.status)),
             Ok(None) => Err("no such snapshot".into()),
             Err(error) => Err(error.to_string()),
         }
     });
-    let made = made.await.map_err(StepError::indeterminate)?;
+    let made = made.await.map_err(StepError::indeterminate)??;
+    bind(&s, &context, &made).await?;
+    context.created("db-snapshot", format!("{name} ({})", made.arn)).await?;
     canaries::write(&s, &session, canaries::AFTER).await.map_err(StepError::indeterminate)?;
     session.close().await;
     context.observe("snapshot", made);
@@ -152,6 +165,28 @@ async fn create(s: Scene, context: Context) -> Result<(), StepError> {
     let since = Since { at, marks: Some(marks) };
     s.known(|known| (known.since, known.snapshot) = (Some(since), Some(name)));
     Ok(())
+}
+
+/// Journals which snapshot it is: by its time of making, once it is whole.
+async fn bind(s: &Scene, context: &Context, made: &SnapshotView) -> Result<(), StepError> {
+    let name = name(s);
+    let deletes = |action: &UndoAction| matches!(action, UndoAction::DeleteSnapshot { snapshot, .. } if *snapshot == name);
+    context.bind(deletes, made.made()).await
+}
+
+/// The snapshot, if it is the run's: of its target, with its tag, and not older.
+async fn is_own(s: &Scene, rds: &Rds, found: SnapshotView) -> Result<SnapshotView, StepError> {
+    let what = format!("snapshot `{}`", found.identifier);
+    let claim = rds.claim_snapshot(&found, &s.params.run_id).await;
+    match claim.map_err(|error| StepError::indeterminate(format!("cannot tell whose {what} is: {error}")))? {
+        Claim::Ours if found.source_resource_id == s.source()?.resource_id => Ok(found),
+        Claim::Ours => {
+            Err(StepError::Indeterminate(format!("{what} is of another instance; it was left alone")))
+        }
+        Claim::NotYet(why) | Claim::Not(why) => {
+            Err(StepError::Indeterminate(format!("{what} is not this run's: {why}; it was left alone")))
+        }
+    }
 }
 
 pub async fn destroy_canaries(s: Scene, context: Context) -> Result<(), StepError> {

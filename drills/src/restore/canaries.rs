@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 
 use super::guard::CONNECT_LIMIT;
 use super::scene::Scene;
+use crate::same;
 
 /// Committed before the moment; the last of them is the one next to it.
 pub const BEFORE: RangeInclusive<i32> = 1..=4;
@@ -42,9 +43,10 @@ pub fn untouched(ids: RangeInclusive<i32>) -> BTreeMap<i32, String> {
     ids.map(|id| (id, format!("canary {id}"))).collect()
 }
 
-/// A session for canaries.
+/// A session for canaries, on the source if it is still called so: the address belongs to the name.
 pub async fn open(s: &Scene) -> Result<Session, StepError> {
     let server = s.server()?;
+    same::instance(&s.rds().await, &s.source()?).await?;
     let opened = server.connect(&s.session("canary"), CONNECT_LIMIT).await;
     opened.map_err(|error| StepError::Failed(format!("cannot connect for a canary: {error}")))
 }

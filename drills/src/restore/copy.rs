@@ -5,14 +5,16 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use lifeboat_engine::{Context, StepError, wait_for};
-use lifeboat_model::RdsInstanceTarget;
+use lifeboat_model::{Provider, RdsInstanceTarget};
 use lifeboat_targets::postgres::{PgError, Server, ServerWitness, server_witness};
-use lifeboat_targets::rds::{CopyOf, InstanceView, RestoreRequest};
-use lifeboat_targets::{AwsError, Effect, RUN_TAG};
+use lifeboat_targets::rds::{CopyOf, InstanceView, Rds, RestoreRequest, Source};
+use lifeboat_targets::{AwsError, Claim, Effect};
 
 use super::canaries;
 use super::scene::Scene;
 use crate::access::instance_server;
+use crate::calls::Answer;
+use crate::same;
 
 /// Statuses from which a restore does not come back by itself.
 const BROKEN: [&str; 10] = [
@@ -47,32 +49,39 @@ pub async fn request_restore(s: Scene, context: Context) -> Result<(), StepError
         return Ok(());
     }
     let (rds, source, name) = (s.rds().await, s.source()?, s.copy_name());
+    let taken = rds.find(&name).await.map_err(|error| error.ends_step("cannot look the copy's name up"))?;
+    if let Some(other) = taken {
+        return Err(StepError::Failed(format!(
+            "cannot restore into `{name}`: there is a DB instance of that name already ({}), which this run did not make \
+             and left alone; see whose it is, and run the drill again",
+            other.resource_id
+        )));
+    }
     let session = canaries::open(&s).await?;
     canaries::write(&s, &session, canaries::LATE..=canaries::LATE).await?;
     let (since, snapshot) = s.known(|known| (known.since.clone(), known.snapshot.clone()));
     let of = match (snapshot, since) {
         (Some(snapshot), _) => CopyOf::Snapshot(snapshot),
-        (None, Some(since)) => CopyOf::Moment { source: source.identifier.clone(), at: since.at },
+        (None, Some(since)) => CopyOf::Moment { source: named(&s, &source), at: since.at },
         (None, None) => return Err(StepError::Failed("what to restore is not known".into())),
     };
     let settings = source.settings.for_a_copy(s.options.multi_az);
     let request = RestoreRequest { of, name: name.clone(), settings, tags: s.tags() };
     context.observe("asked-settings", &request.settings);
     context.observe("asked-tags", &request.tags);
+    same::instance(&rds, &source).await?;
+    let answer = Answer::new();
     context.mark("restore-requested");
-    let asked = rds.aws().change(|| rds.restore(&request), || shows(&s, &rds, &name)).await;
+    let asked = rds.aws().change(|| answer.keep(rds.restore(&request)), || shows(&s, &rds, &name)).await;
     match asked {
         Ok(_) => {}
-        // A call that was made again after a lost answer finds what the first one made.
-        Err(error) if error.code.starts_with("DBInstanceAlreadyExists") && is_ours(&s, &rds, &name).await => {
-            rds.aws().count_retry(&error);
-        }
         // What cannot be restored is no defect of the drill: it is what the drill is there to find.
         Err(error)
             if error.effect == Effect::None
                 && NOTHING_TO_RESTORE.iter().any(|code| error.code.starts_with(code)) =>
         {
             s.known(|known| known.ready = false);
+            context.keep(s.deletes_copy(), "the restore was refused: nothing was made").await?;
             context.observe("restore", format!("it was refused: {error}"));
             context.mark("observed-until");
             session.close().await;
@@ -80,25 +89,73 @@ pub async fn request_restore(s: Scene, context: Context) -> Result<(), StepError
         }
         Err(error) => return Err(error.ends_step(format!("the restore into `{name}` was not accepted"))),
     }
+    // Whatever is done next, its undo has to know it. Where the answer was lost, the first look tells.
+    if let Some(copy) = answer.given().filter(|copy| copy.resource_id != source.resource_id) {
+        s.bind_copy(&context, &copy).await?;
+    }
     context.mark("restore-accepted");
     // At once: whoever copies the source from now on has it.
     canaries::write(&s, &session, canaries::LATER..=canaries::LATER)
         .await
         .map_err(StepError::indeterminate)?;
-    context.created("db-instance", &name).await?;
     session.close().await;
     Ok(())
 }
 
-async fn is_ours(s: &Scene, rds: &lifeboat_targets::rds::Rds, name: &str) -> bool {
-    let found = rds.find(name).await.ok().flatten();
-    found.is_some_and(|found| found.tag(RUN_TAG) == Some(&s.params.run_id))
+/// How a restore is told its source. Not all that stands in for AWS knows more than its name.
+fn named(s: &Scene, source: &InstanceView) -> Source {
+    match s.params.environment.provider {
+        Provider::Localstack => Source::Identifier(source.identifier.clone()),
+        Provider::Aws | Provider::Sandbox => Source::ResourceId(source.resource_id.clone()),
+    }
+}
+
+/// Whether what has the copy's name may be what a call without an answer made. While it is being made, it may not say since
+/// when.
+async fn may_be_ours(s: &Scene, rds: &Rds, name: &str) -> Result<bool, AwsError> {
+    let Some(found) = rds.find(name).await? else { return Ok(false) };
+    let target = s.known(|known| known.source.as_ref().map(|source| source.resource_id.clone()));
+    let claim = rds.claim(&found, &s.params.run_id, &target.unwrap_or_default()).await?;
+    Ok(!matches!(claim, Claim::Not(_)))
+}
+
+/// Whether what has the copy's name is the copy, or why that is not known yet. Once it is known, so it is to its undo.
+///
+/// # Errors
+/// [`StepError::Indeterminate`] if it is something else.
+async fn is_the_copy(
+    s: &Scene,
+    context: &Context,
+    rds: &Rds,
+    found: &InstanceView,
+) -> Result<Result<(), String>, StepError> {
+    let (name, source) = (&found.identifier, s.source()?);
+    // What shows the source's own id is no copy, and nothing will be done to it.
+    if found.resource_id == source.resource_id {
+        return Ok(Ok(()));
+    }
+    let another =
+        |why: String| StepError::Indeterminate(format!("`{name}` is not the copy: {why}; it was left alone"));
+    match s.known(|known| known.made.clone()) {
+        Some(made) if made == found.resource_id => Ok(Ok(())),
+        Some(made) => Err(another(format!("it is {} and the copy is {made}", found.resource_id))),
+        None => match rds.claim(found, &s.params.run_id, &source.resource_id).await {
+            Ok(Claim::Ours) => s.bind_copy(context, found).await.map(Ok),
+            Ok(Claim::NotYet(why)) => Ok(Err(why)),
+            Ok(Claim::Not(why)) => Err(another(why)),
+            Err(error) => Ok(Err(error.to_string())),
+        },
+    }
 }
 
 /// Whether the copy shows within the time in which it has to, after a call without an answer.
-async fn shows(s: &Scene, rds: &lifeboat_targets::rds::Rds, name: &str) -> Result<bool, AwsError> {
+async fn shows(s: &Scene, rds: &Rds, name: &str) -> Result<bool, AwsError> {
     let shown = wait_for("the copy to show", s.every(), s.params.probe.notice, || async {
-        if is_ours(s, rds, name).await { Ok(()) } else { Err("nothing of that name and run") }
+        match may_be_ours(s, rds, name).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err("nothing of that name and run".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
     });
     Ok(shown.await.is_ok())
 }
@@ -125,17 +182,23 @@ pub async fn await_copy(s: Scene, context: Context) -> Result<(), StepError> {
         {
             context.observe("copy", &found);
         }
+        match is_the_copy(&s, &context, &rds, &found).await {
+            Ok(Ok(())) => {}
+            Ok(Err(unclear)) => return Err(unclear),
+            Err(another) => return Ok(Err(another)),
+        }
         match found.status.as_str() {
             "available" if found.endpoint.is_some() || s.options.copy_host.is_some() => {
-                Ok(Look::Available(Box::new(found)))
+                Ok(Ok(Look::Available(Box::new(found))))
             }
-            status if BROKEN.contains(&status) => Ok(Look::Broken(status.to_owned())),
+            status if BROKEN.contains(&status) => Ok(Ok(Look::Broken(status.to_owned()))),
             status => Err(format!("status {status}")),
         }
     })
     .await;
     match seen {
-        Ok(Look::Available(copy)) => {
+        Ok(Err(another)) => return Err(another),
+        Ok(Ok(Look::Available(copy))) => {
             context.mark("copy-available");
             context.observe("restore", "available");
             // What shows the source's own id is no copy, and nothing may be done to it.
@@ -143,7 +206,7 @@ pub async fn await_copy(s: Scene, context: Context) -> Result<(), StepError> {
                 s.known(|known| known.copy = Some(*copy));
             }
         }
-        Ok(Look::Broken(status)) => {
+        Ok(Ok(Look::Broken(status))) => {
             let text = format!("its status is `{status}`, from which it does not come back by itself");
             context.observe("restore", text);
         }

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use lifeboat_engine::{Context, StepError};
+use lifeboat_model::InstanceSize;
 use lifeboat_targets::postgres::{PgError, ledger_obstacles, server_witness};
 
 use super::scene::Scene;
 use crate::access::{instance_server, released_instance};
+use crate::same;
 
 /// How long a single connection may take.
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -22,8 +24,27 @@ pub async fn identify(s: &Scene, context: &Context) -> Result<(), StepError> {
             format!("cannot restore `{id}`: its status is `{status}`; run the drill when it is available");
         return Err(StepError::Unmet(text));
     }
+    within_largest_class(s, &source.class)?;
     s.known(|known| known.source = Some(source));
     Ok(())
+}
+
+/// A copy has its source's class, which only the control plane knows.
+fn within_largest_class(s: &Scene, class: &str) -> Result<(), StepError> {
+    let Some(largest) = &s.params.safety.largest_class else { return Ok(()) };
+    let refused = |why: String| {
+        let id = &s.target.identifier;
+        Err(StepError::Failed(format!(
+            "cannot restore `{id}` within [safety] largest_class = \"{largest}\": {why}"
+        )))
+    };
+    match InstanceSize::of(class) {
+        Ok(size) if size.exceeds(largest) => {
+            refused(format!("its copy would be of class {class}; raise the limit or drop the drill"))
+        }
+        Ok(_) => Ok(()),
+        Err(error) => refused(error),
+    }
 }
 
 pub async fn identify_target(s: Scene, context: Context) -> Result<(), StepError> {
@@ -70,6 +91,7 @@ pub async fn check_database(s: Scene, context: Context) -> Result<(), StepError>
 }
 
 pub async fn create_canaries(s: Scene, context: Context) -> Result<(), StepError> {
+    same::instance(&s.rds().await, &s.source()?).await?;
     s.canaries.create(&s.server()?, &s.session("canary")).await?;
     context.created("schema", s.canaries.schema()).await
 }

@@ -1,11 +1,11 @@
 //! A copy that stays.
 
 use lifeboat_engine::{Context, StepError, wait_for};
-use lifeboat_model::UndoAction;
 use lifeboat_targets::AwsError;
 use lifeboat_targets::rds::InstanceView;
 
 use super::scene::Scene;
+use crate::same;
 
 /// What every tag of a drill begins with.
 const TAGS: &str = "lifeboat:";
@@ -19,13 +19,7 @@ pub async fn keep_copy(s: Scene, context: Context) -> Result<(), StepError> {
         StepError::Indeterminate(format!("the copy still has the drill's canaries: {error}"))
     })?;
     take_tags_off(&s, &copy, |key| key.starts_with(TAGS)).await?;
-    let name = s.copy_name();
-    let deletes = |action: &UndoAction| match action {
-        UndoAction::DeleteInstance { instance, .. }
-        | UndoAction::DeleteInstanceUnlessWritten { instance, .. } => *instance == name,
-        _ => false,
-    };
-    context.keep(deletes, "the plan keeps it").await?;
+    context.keep(s.deletes_copy(), "the plan keeps it").await?;
     context.observe("kept", &copy.identifier);
     Ok(())
 }
@@ -36,6 +30,7 @@ pub async fn keep_copy(s: Scene, context: Context) -> Result<(), StepError> {
 /// If they could not be taken off, or still show.
 pub async fn take_tags_off(s: &Scene, copy: &InstanceView, which: fn(&str) -> bool) -> Result<(), StepError> {
     let rds = s.rds().await;
+    same::instance(&rds, copy).await?;
     let there = async || {
         let now = rds.describe(&copy.identifier).await?;
         let keys = now.tags.into_iter().map(|(key, _)| key).filter(|key| which(key));

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lifeboat_engine::{Context, Params, StepError};
-use lifeboat_model::{RdsInstanceTarget, UndoAction, Unwritten, WriteState, name_beside};
+use lifeboat_model::{LockedTarget, RdsInstanceTarget, UndoAction, Unwritten, WriteState, name_beside};
 use lifeboat_targets::postgres::validate::Since;
 use lifeboat_targets::postgres::{Canaries, CanaryTable, Server};
 use lifeboat_targets::rds::{InstanceView, Rds};
@@ -13,6 +13,7 @@ use lifeboat_targets::{Aws, COPY_OF_TAG};
 
 use super::options::CopyOptions;
 use crate::access;
+use crate::lock::Locks;
 
 /// What the steps find out for those after them.
 #[derive(Default)]
@@ -30,6 +31,8 @@ pub struct Known {
     pub snapshot: Option<String>,
     /// Whether what the copy is made from is there.
     pub ready: bool,
+    /// The copy's DbiResourceId, once it is known and journalled.
+    pub made: Option<String>,
     /// The copy, once it is available.
     pub copy: Option<InstanceView>,
     /// The copy's server, once it has answered.
@@ -130,6 +133,23 @@ impl Scene {
         self.name_beside("lb")
     }
 
+    /// Whether an action is one that deletes the copy.
+    pub fn deletes_copy(&self) -> impl Fn(&UndoAction) -> bool + use<> {
+        let name = self.copy_name();
+        move |action| match action {
+            UndoAction::DeleteInstance { instance, .. }
+            | UndoAction::DeleteInstanceUnlessWritten { instance, .. } => *instance == name,
+            _ => false,
+        }
+    }
+
+    /// Journals which instance the copy is: its undo deletes that one and no other.
+    pub async fn bind_copy(&self, context: &Context, copy: &InstanceView) -> Result<(), StepError> {
+        context.bind(self.deletes_copy(), copy.made()).await?;
+        self.known(|known| known.made = Some(copy.resource_id.clone()));
+        context.created("db-instance", format!("{} ({})", copy.identifier, copy.resource_id)).await
+    }
+
     /// The tags of what the run makes.
     pub fn tags(&self) -> BTreeMap<String, String> {
         let mut tags = access::tags(&self.params, self.give_up(), self.options.validate_within(&self.params));
@@ -181,6 +201,16 @@ impl Scene {
     /// How long an undo on the control plane may take, seconds.
     pub fn patience_s(&self) -> u64 {
         self.give_up().as_secs().max(60)
+    }
+}
+
+impl Locks for Scene {
+    fn locked(&self) -> Result<LockedTarget, StepError> {
+        Ok(self.source()?.locked())
+    }
+
+    async fn aws(&self) -> Aws {
+        self.rds().await.aws().clone()
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use lifeboat_engine::{Plan, Step};
+use lifeboat_engine::{Makes, Plan, Step};
 use lifeboat_model::Phase;
 
 use super::scene::Scene;
 use super::{copy, guard, keep, verify};
-use crate::access::act;
+use crate::access::{act, needed_for};
+use crate::lock;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -15,6 +16,11 @@ pub fn check_database(s: &Scene) -> Step {
     let what = "connect; look for what a table of canaries would upset";
     Step::build("check-database", Phase::Guard, what, MINUTE, act(s, guard::check_database))
         .no_undo("it only reads")
+}
+
+pub fn lock_target(s: &Scene) -> Step {
+    let needed_for = needed_for(s.give_up(), s.options.validate_within(&s.params));
+    lock::step(s, &s.params.run_id, &s.target.identifier, needed_for)
 }
 
 pub fn create_canaries(s: &Scene) -> Step {
@@ -39,7 +45,11 @@ pub fn restore_and_verify(plan: Plan, s: &Scene) -> Plan {
         .undo(
             format!("delete `{name}`, if it carries this run's tag, and wait until it is gone"),
             move || of_undo.undo_copy(),
-        ),
+        )
+        .makes(Makes {
+            what: "a DB instance of the source's class, with its allocated storage (twice the price if Multi-AZ)",
+            restored: true,
+        }),
     )
     .then(
         Step::build(
@@ -97,4 +107,5 @@ pub fn keep_copy(s: &Scene) -> Step {
     let what = "drop the canaries in the copy and take every tag of the drill off it";
     Step::build("keep-copy", Phase::Restore, what, MINUTE * 2, act(s, keep::keep_copy))
         .no_undo("the copy stays, as the plan says")
+        .keeps_copies()
 }

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use super::canaries;
 use super::scene::Scene;
+use crate::same;
 
 /// How long a copy that changes something about itself gets to be available again.
 const SETTLES_WITHIN: Duration = Duration::from_secs(300);
@@ -34,6 +35,7 @@ pub async fn read_canaries(s: &Scene, server: &Server) -> Result<Canaries, Strin
 /// Reads the canaries on both sides.
 pub async fn prove_moment(s: Scene, context: Context) -> Result<(), StepError> {
     let Some(copy) = s.copy_server() else { return Ok(()) };
+    same::instance(&s.rds().await, &s.source()?).await?;
     let expected = s.known(|known| known.expected.clone());
     let held = (read_canaries(&s, &copy).await, read_canaries(&s, &s.server()?).await);
     match held {
@@ -51,6 +53,7 @@ pub async fn prove_moment(s: Scene, context: Context) -> Result<(), StepError> {
 /// Compares the data. What it finds is for the checks to judge; only if all of it is the same is the copy verified.
 pub async fn validate_data(s: Scene, context: Context) -> Result<(), StepError> {
     let Some(copy) = s.copy_server() else { return Ok(()) };
+    same::instance(&s.rds().await, &s.source()?).await?;
     let (source, since) = (s.server()?, s.known(|known| known.since.clone()));
     let Some(since) = since else { return Ok(()) };
     match compare(s.clone(), source, copy, since).await {

@@ -20,6 +20,8 @@ pub enum Command {
     Run(RunArgs),
     /// Show what a run would do, step by step, with the undo of each; touches nothing
     Plan(PlanArgs),
+    /// Print the least-privilege IAM policy of a plan's drills; touches nothing
+    IamPolicy(IamPolicyArgs),
     /// Show the catalogue of drills, with what each one needs and proves
     List,
     /// Make the record and the verdict of a run again from its plan, journal and ledger
@@ -72,6 +74,18 @@ pub struct PlanArgs {
     /// Releases a target for drills, as in `run`
     #[arg(long = "confirm", value_name = "ID")]
     pub confirmed: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct IamPolicyArgs {
+    /// The plan file
+    pub plan: PathBuf,
+    /// Only for the drill of this name; may be given more than once
+    #[arg(long = "drill", value_name = "NAME")]
+    pub drills: Vec<String>,
+    /// The AWS account [default: that of the plan's environment]
+    #[arg(long, value_name = "ACCOUNT")]
+    pub account: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use crate::localstack_cmd::TOKEN;
 
 /// How long the sandbox gets to start: images are checked, servers initialised.
-const SANDBOX_LIMIT: Duration = Duration::from_secs(180);
+const SANDBOX_LIMIT: Duration = Duration::from_secs(300);
 
 /// How long LocalStack gets to start, the pull of its image included. The child gives up before, and says why.
 const LOCALSTACK_LIMIT: Duration = Duration::from_secs(630);

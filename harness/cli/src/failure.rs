@@ -28,8 +28,26 @@ impl Failure {
     }
 }
 
+/// How many bytes of a line are shown from its beginning, and from its end.
+const SHOWN: (usize, usize) = (1_000, 400);
+
+/// A value of a plan may be of any length and is quoted in what is said about it: the middle of a line that nobody would
+/// read is left out. What to do stands at the end.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        for (number, line) in self.message.split('\n').enumerate() {
+            if number > 0 {
+                f.write_str("\n")?;
+            }
+            let (begin, end) = SHOWN;
+            if line.len() <= begin + end {
+                f.write_str(line)?;
+            } else {
+                let (begin, end) =
+                    (line.floor_char_boundary(begin), line.ceil_char_boundary(line.len() - end));
+                write!(f, "{}… ({} bytes left out) …{}", &line[..begin], end - begin, &line[end..])?;
+            }
+        }
+        Ok(())
     }
 }

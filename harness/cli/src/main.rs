@@ -3,12 +3,17 @@
 //! Results go to stdout, messages to stderr. The exit codes are those of [`lifeboat_model::ExitCode`].
 
 mod args;
+mod budget;
 mod embedded;
 mod failure;
 mod gc_cmd;
+#[cfg(test)]
+mod hostile_plans;
+mod iam_policy_cmd;
 mod judge_cmd;
 mod list_cmd;
 mod localstack_cmd;
+mod out_folder;
 mod plan_cmd;
 mod prepare;
 mod print;
@@ -17,6 +22,8 @@ mod resources;
 mod run_cmd;
 mod sandbox_cmd;
 mod signals;
+mod stopping;
+mod target_locks;
 mod undo_cmd;
 
 use std::process::ExitCode;
@@ -45,6 +52,7 @@ fn main() -> ExitCode {
         match args.command {
             Command::Run(args) => run_cmd::run(args).await,
             Command::Plan(args) => plan_cmd::plan(args).await,
+            Command::IamPolicy(args) => iam_policy_cmd::iam_policy(&args),
             Command::List => Ok(list_cmd::list()),
             Command::Judge(args) => judge_cmd::judge(&args),
             Command::Undo(args) => undo_cmd::undo(&args).await,

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use lifeboat_engine::{Clock, Journal, Ledger, Services, check_guards};
-use lifeboat_model::{ExitCode, Provider};
+use lifeboat_engine::{Clock, Journal, Ledger, Services, check_guards, close};
+use lifeboat_model::{ExitCode, Provider, StopKind};
 use lifeboat_reports::clean_line;
 use lifeboat_targets::WorldInterpreter;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{PlanArgs, ProfileArg};
+use crate::budget;
 use crate::failure::Failure;
 use crate::prepare::{self, Caller, Source};
 use crate::print::outln;
+use crate::stopping;
 
 /// Prints what a run would do; with `--check`, makes the read-only calls of the guards.
 pub async fn plan(args: PlanArgs) -> Result<ExitCode, Failure> {
@@ -26,7 +28,8 @@ pub async fn plan(args: PlanArgs) -> Result<ExitCode, Failure> {
         own_exports: &none,
         profile: ProfileArg::Fast,
     };
-    for ready in prepare::drills(&plan, &caller)? {
+    let drills = prepare::drills(&plan, &caller)?;
+    for ready in &drills {
         let steps = ready.drill.plan(&ready.params).map_err(Failure::usage)?;
         outln!(
             "{} ({} on {})",
@@ -43,6 +46,10 @@ pub async fn plan(args: PlanArgs) -> Result<ExitCode, Failure> {
         }
         outln!();
     }
+    for condition in &plan.stop_conditions {
+        outln!("stop condition {}: {}", clean_line(&condition.name), what(&condition.kind));
+    }
+    budget::print(&budget::of(&drills, &plan.safety)?, &plan.safety);
     if args.check { check(&args, &source).await } else { Ok(ExitCode::Met) }
 }
 
@@ -64,23 +71,33 @@ async fn check(args: &PlanArgs, source: &Source) -> Result<ExitCode, Failure> {
         own_exports: &none,
         profile: ProfileArg::Fast,
     };
-    let drills = prepare::drills(&plan, &caller)?;
-    let asks = drills.iter().any(|ready| ready.params.target.needs_control_plane());
-    prepare::identify(&plan.environment, None, asks).await?;
+    let mut drills = prepare::drills(&plan, &caller)?;
+    let asks = prepare::asks_control_plane(&plan, &drills);
+    let (environment, _) = prepare::identify(&plan.environment, None, asks).await?;
+    prepare::settle_account(&mut drills, &environment);
+    let aws = prepare::control_plane(&plan.environment).await;
+    if let (true, Ok(aws)) = (asks, &aws) {
+        budget::print_sizes(&drills, aws).await;
+    }
     let scratch = tempfile::tempdir().map_err(Failure::internal)?;
     let clock = Clock::start();
     let services = Services {
         clock,
         journal: Journal::open(&scratch.path().join("journal.jsonl"), clock, 1).map_err(Failure::internal)?,
         ledger: Ledger::create(&scratch.path().join("ledger.jsonl")).map_err(Failure::internal)?,
-        interpreter: Arc::new(WorldInterpreter::new(
-            prepare::passwords(&plan),
-            prepare::control_plane(&plan.environment).await,
-        )),
+        interpreter: Arc::new(WorldInterpreter::new(prepare::passwords(&plan), aws.clone())),
         cancel: CancellationToken::new(),
         undos: Arc::new(AtomicU64::new(0)),
+        copies: None,
     };
     let mut code = ExitCode::Met;
+    match stopping::ready(&plan, "check", &aws).await {
+        Ok(conditions) => close(conditions).await,
+        Err(failure) => {
+            code = failure.code;
+            outln!("stop conditions: {}", clean_line(&failure.to_string()));
+        }
+    }
     for ready in &drills {
         let found = check_guards(ready.drill, &ready.params, &services).await.map_err(Failure::internal)?;
         for (step, result) in found {
@@ -94,4 +111,20 @@ async fn check(args: &PlanArgs, source: &Source) -> Result<ExitCode, Failure> {
         }
     }
     Ok(code)
+}
+
+/// What a stop condition looks at, in words. An address may hold a secret.
+fn what(kind: &StopKind) -> String {
+    match kind {
+        StopKind::Alarm { alarm, .. } => format!("CloudWatch alarm `{}` is in ALARM", clean_line(alarm)),
+        StopKind::Http { failures, .. } => {
+            format!("its address does not answer 2xx, {failures} times in a row")
+        }
+        StopKind::Sql { sql, target, .. } => {
+            format!("true on {}: {}", clean_line(target), clean_line(sql))
+        }
+        StopKind::TimeBudget(budget) => {
+            format!("the run takes longer than {}", lifeboat_engine::in_words(*budget))
+        }
+    }
 }

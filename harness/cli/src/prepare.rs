@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lifeboat_engine::{Drill, Params, ProbeSettings};
+use lifeboat_engine::{Drill, Params, ProbeSettings, check_drill};
 use lifeboat_model::{
-    DrillEntry, Environment, EnvironmentRecord, PlanDocument, PlanFile, Port, Provider, Secret, TargetEntry,
+    DrillEntry, Environment, EnvironmentRecord, PlanDocument, PlanFile, Port, Provider, Secret,
+    StopCondition, StopKind, TargetEntry, Tls,
 };
 use lifeboat_targets::{Aws, is_loopback};
 use sha2::{Digest as _, Sha256};
 
 use crate::args::ProfileArg;
+use crate::budget;
 use crate::failure::Failure;
 
 /// A plan file as it was read.
@@ -41,14 +43,26 @@ impl Source {
 
     /// The whole plan.
     pub fn resolve(&self, variables: &BTreeMap<String, String>) -> Result<PlanFile, Failure> {
-        PlanFile::resolve(&self.raw, &|name| value_of(name, variables)).map_err(|error| self.wrong(error))
+        self.resolve_with(&|name| value_of(name, variables))
     }
 
     /// The whole plan for printing: a variable without a value stays as it is written.
     pub fn resolve_for_print(&self) -> Result<PlanFile, Failure> {
         let none = BTreeMap::new();
         let lookup = |name: &str| Some(value_of(name, &none).unwrap_or_else(|| format!("${{{name}}}")));
-        PlanFile::resolve(&self.raw, &lookup).map_err(|error| self.wrong(error))
+        self.resolve_with(&lookup)
+    }
+
+    /// The paths of CA certificates are made absolute: they are journalled, for whoever takes something back later.
+    fn resolve_with(&self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<PlanFile, Failure> {
+        let mut plan = PlanFile::resolve(&self.raw, lookup).map_err(|error| self.wrong(error))?;
+        let given =
+            plan.targets.values_mut().filter_map(TargetEntry::tls_mut).filter_map(|(_, ca)| ca.as_mut());
+        for ca in given {
+            let path = std::path::absolute(self.beside(ca)).map_err(|error| self.wrong(error))?;
+            *ca = path.display().to_string();
+        }
+        Ok(plan)
     }
 
     /// `plan.json`: the plan as it was written.
@@ -92,8 +106,10 @@ pub struct Caller<'a> {
     pub profile: ProfileArg,
 }
 
-/// The drills of a plan that were asked for, each planned once so that what is wrong shows before anything runs.
+/// The drills of a plan that were asked for, each planned once so that what is wrong, or beyond the plan's budget, shows
+/// before anything runs.
 pub fn drills(plan: &PlanFile, caller: &Caller<'_>) -> Result<Vec<Ready>, Failure> {
+    plan.safety.check().map_err(|error| Failure::usage(format!("[safety]: {error}")))?;
     for name in caller.only {
         if !plan.drills.iter().any(|drill| drill.name == *name) {
             let known: Vec<&str> = plan.drills.iter().map(|drill| drill.name.as_str()).collect();
@@ -105,7 +121,9 @@ pub fn drills(plan: &PlanFile, caller: &Caller<'_>) -> Result<Vec<Ready>, Failur
     }
     let wanted =
         plan.drills.iter().filter(|entry| caller.only.is_empty() || caller.only.contains(&entry.name));
-    wanted.map(|entry| ready(plan, entry, caller)).collect()
+    let ready: Vec<Ready> = wanted.map(|entry| ready(plan, entry, caller)).collect::<Result<_, _>>()?;
+    budget::of(&ready, &plan.safety)?;
+    Ok(ready)
 }
 
 fn ready(plan: &PlanFile, entry: &DrillEntry, caller: &Caller<'_>) -> Result<Ready, Failure> {
@@ -123,19 +141,49 @@ fn ready(plan: &PlanFile, entry: &DrillEntry, caller: &Caller<'_>) -> Result<Rea
         drill: entry.name.clone(),
         target_name: entry.target.clone(),
         // Checked when the plan was read.
-        target: plan.targets.get(&entry.target).cloned().ok_or_else(|| {
-            Failure::usage(format!("drill `{}`: there is no target `{}`", entry.name, entry.target))
-        })?,
+        target: settled(plan, &entry.target, &format!("drill `{}`", entry.name))?,
         environment: plan.environment.clone(),
         rto: entry.rto.map(|text| text.0),
         rpo: entry.rpo.map(|text| text.0),
         options: entry.options.clone(),
         probe: probe_settings(plan.environment.provider, caller.profile),
+        safety: plan.safety.clone(),
         confirmed: caller.confirmed.iter().cloned().collect(),
         own_sandbox: is_own(&plan.targets[&entry.target], caller.own_exports),
     };
-    drill.plan(&params).map_err(Failure::usage)?;
+    let planned = drill.plan(&params).map_err(Failure::usage)?;
+    check_drill(&planned, &params).map_err(Failure::usage)?;
     Ok(Ready { drill, params })
+}
+
+/// A target, with what it says or does not say about TLS settled: what stands in for AWS on this machine has none unless
+/// the plan asks for it. `whose` names what asks for the target.
+pub fn settled(plan: &PlanFile, name: &str, whose: &str) -> Result<TargetEntry, Failure> {
+    let found = plan.targets.get(name).cloned();
+    let mut target = found.ok_or_else(|| Failure::usage(format!("{whose}: there is no target `{name}`")))?;
+    let here = plan.environment.endpoint.as_deref().is_some_and(is_loopback);
+    if let Some((tls, ca)) = target.tls_mut() {
+        if *tls == Some(Tls::Off) && ca.is_some() {
+            return Err(Failure::usage(format!(
+                "[targets.{name}] tls_ca: nobody is asked for a certificate with tls = \"off\"; drop one of the two"
+            )));
+        }
+        *tls = tls.or((here && ca.is_none()).then_some(Tls::Off));
+    }
+    if target.server_tls(plan.environment.provider).is_some_and(|tls| tls.ca.is_none()) {
+        return Err(Failure::usage(format!(
+            "[targets.{name}] tls_ca: tls = \"verify-full\" needs it, and is what counts on AWS where tls is not given: the \
+             PEM file with the certificates of the CAs to trust (for RDS, the bundle of the region); or write tls = \"off\""
+        )));
+    }
+    Ok(target)
+}
+
+/// Tells the drills the account of whoever calls, so that they refuse what is of another.
+pub fn settle_account(drills: &mut [Ready], found: &EnvironmentRecord) {
+    for ready in drills {
+        ready.params.environment.account.clone_from(&found.account);
+    }
 }
 
 /// Whether a target is in the run's own sandbox, so that it is nobody's: an instance of its control plane at its own
@@ -166,6 +214,24 @@ fn probe_settings(provider: Provider, profile: ProfileArg) -> ProbeSettings {
     }
 }
 
+/// Whether a run watches alarms.
+pub fn watches_alarms(plan: &PlanFile) -> bool {
+    plan.stop_conditions.iter().any(|condition| matches!(condition.kind, StopKind::Alarm { .. }))
+}
+
+/// Whether a run asks the control plane anything.
+pub fn asks_control_plane(plan: &PlanFile, drills: &[Ready]) -> bool {
+    let sql = |condition: &StopCondition| match &condition.kind {
+        StopKind::Sql { target, .. } => {
+            plan.targets.get(target).is_some_and(TargetEntry::needs_control_plane)
+        }
+        _ => false,
+    };
+    drills.iter().any(|ready| ready.params.target.needs_control_plane())
+        || watches_alarms(plan)
+        || plan.stop_conditions.iter().any(sql)
+}
+
 /// Every password of the plan, by target and role, for the undo actions.
 pub fn passwords(plan: &PlanFile) -> BTreeMap<(String, String), Secret> {
     let mut found = BTreeMap::new();
@@ -184,14 +250,37 @@ pub fn settle_endpoint(environment: &mut Environment) -> Result<(), Failure> {
     }
     let loopback = environment.endpoint.as_deref().is_some_and(is_loopback);
     match (environment.provider, loopback, &environment.endpoint) {
+        // Variables set an endpoint for all tools, and a plan for AWS that meets one on this machine would prove nothing.
+        (Provider::Aws, true, Some(endpoint)) if !environment.allow_loopback => Err(Failure::usage(format!(
+            "the plan is for provider \"aws\" and the endpoint `{}` is on this machine, so what answers there is not \
+             AWS; say allow_loopback = true in [environment] where that is meant, or unset AWS_ENDPOINT_URL",
+            shown(endpoint)
+        ))),
+        (Provider::Localstack | Provider::Sandbox, ..) if environment.allow_loopback => {
+            Err(Failure::usage(format!(
+                "allow_loopback is for provider \"aws\"; drop it: provider \"{}\" is on this machine anyway",
+                environment.provider.name()
+            )))
+        }
         (_, true, _) | (Provider::Localstack | Provider::Sandbox, _, None) => Ok(()),
         (Provider::Aws, false, _) => Err(Failure::usage(
             "provider \"aws\" is not released for real endpoints yet: its interlocks are not complete; give a loopback \
              endpoint, or use provider = \"sandbox\"",
         )),
         (Provider::Localstack | Provider::Sandbox, false, Some(endpoint)) => Err(Failure::usage(format!(
-            "endpoint `{endpoint}` is not on this machine, where LocalStack and the sandbox have to be"
+            "endpoint `{}` is not on this machine, where LocalStack and the sandbox have to be",
+            shown(endpoint)
         ))),
+    }
+}
+
+/// An address without the user and password that may stand in it.
+fn shown(address: &str) -> String {
+    let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..end].rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}://…@{host}{}", &rest[end..]),
+        None => address.to_owned(),
     }
 }
 
@@ -204,8 +293,9 @@ fn endpoint_of_tools(variable: &dyn Fn(&str) -> Option<String>) -> Result<Option
         && one != other
     {
         return Err(Failure::usage(format!(
-            "{rds} is {one} and {dynamodb} is {other}, and a plan has one control plane; give its endpoint in the plan's \
-             [environment]"
+            "{rds} is {} and {dynamodb} is {}, and a plan has one control plane; give its endpoint in the plan's [environment]",
+            shown(one),
+            shown(other)
         )));
     }
     let found = of_services.into_iter().flatten().next().or_else(|| set("AWS_ENDPOINT_URL"));
@@ -220,7 +310,7 @@ pub async fn control_plane(environment: &Environment) -> Result<Aws, String> {
     }
 }
 
-/// Asks the control plane who calls, and refuses another account than the plan's.
+/// Asks the control plane who calls, and refuses another account than the plan's. It is the first call of a run.
 pub async fn identify(
     environment: &Environment,
     runtime: Option<String>,
@@ -256,6 +346,7 @@ pub async fn identify(
         simulated: environment.provider != Provider::Aws
             || environment.endpoint.as_deref().is_some_and(is_loopback),
         production: environment.production,
+        change_ticket: None,
     };
     Ok((record, operator))
 }

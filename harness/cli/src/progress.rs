@@ -88,6 +88,13 @@ fn say(event: &Event, bar: Option<&ProgressBar>) {
             let why = message.as_deref().unwrap_or("no reason was given");
             format!("{}: {step} was not done: {}", clean_line(drill), clean_line(why))
         }
+        EventKind::Stopped { condition, why } => {
+            format!(
+                "stop condition `{}`: {}; the run ends, what was done is taken back",
+                clean_line(condition),
+                clean_line(why)
+            )
+        }
         EventKind::UndoStarted { drill, undo } => format!("{}: undo {undo} begins", clean_line(drill)),
         EventKind::UndoEnded { drill, message: Some(message), .. } => {
             format!("{}: undo: {}", clean_line(drill), clean_line(message))

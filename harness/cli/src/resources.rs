@@ -30,7 +30,7 @@ pub async fn lines<'a>(drills: &'a [Ready], aws: Option<&Aws>) -> Vec<Vec<&'a Re
 }
 
 /// All that a target is known by.
-async fn names(target: &TargetEntry, aws: Option<&Aws>) -> BTreeSet<String> {
+pub async fn names(target: &TargetEntry, aws: Option<&Aws>) -> BTreeSet<String> {
     let mut addresses = Vec::new();
     match target {
         TargetEntry::Postgres(server) => {

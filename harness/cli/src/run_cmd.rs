@@ -1,25 +1,28 @@
 //! `lifeboat run`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use futures_util::future::join_all;
-use lifeboat_engine::{Clock, Journal, Ledger, RunFiles, Services, judge_dir, run_drill};
-use lifeboat_model::{EventKind, ExitCode, JOURNAL_FORMAT, Provider, RunRecord};
+use lifeboat_engine::{Clock, Journal, Ledger, RunFiles, Services, Watching, judge_dir, run_drill};
+use lifeboat_model::{EventKind, ExitCode, JOURNAL_FORMAT, Provider, Restoration, RunRecord};
 use lifeboat_targets::WorldInterpreter;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::RunArgs;
 use crate::embedded::Embedded;
 use crate::failure::Failure;
+use crate::out_folder;
 use crate::prepare::{self, Caller, Ready, Source};
 use crate::print::{self, errln};
 use crate::progress::{Voice, follow};
 use crate::resources;
 use crate::signals::{Signals, unwind_on_signal};
+use crate::stopping;
+use crate::target_locks;
 
 /// Runs the drills of a plan.
 pub async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
@@ -27,7 +30,8 @@ pub async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     let mut environment = source.environment(&BTreeMap::new())?;
     prepare::settle_endpoint(&mut environment)?;
     // What is wrong with the plan shows before a sandbox is started for it.
-    check(&source, &args)?;
+    check(&source, &args, environment.endpoint.clone())?;
+    out_folder::check(args.out.as_deref())?;
     if environment.provider == Provider::Aws || environment.endpoint.is_some() {
         return drive(&args, &source, environment.endpoint, None).await;
     }
@@ -58,8 +62,9 @@ pub async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
 }
 
 /// Plans every drill once, with the values that are not known yet left open.
-fn check(source: &Source, args: &RunArgs) -> Result<(), Failure> {
-    let plan = source.resolve_for_print()?;
+fn check(source: &Source, args: &RunArgs, endpoint: Option<String>) -> Result<(), Failure> {
+    let mut plan = source.resolve_for_print()?;
+    plan.environment.endpoint = endpoint;
     prepare::drills(&plan, &caller(args, "check", &BTreeMap::new())).map(drop)
 }
 
@@ -84,12 +89,18 @@ async fn drive(
     plan.environment.endpoint = endpoint;
     let clock = Clock::start();
     let run_id = new_run_id(&clock);
-    let drills = prepare::drills(&plan, &caller(args, &run_id, &variables))?;
+    let mut drills = prepare::drills(&plan, &caller(args, &run_id, &variables))?;
     let runtime = sandbox.map(|sandbox| sandbox.runtime.clone());
-    let asks = drills.iter().any(|ready| ready.params.target.needs_control_plane());
-    let (environment, operator) = prepare::identify(&plan.environment, runtime, asks).await?;
+    let asks = prepare::asks_control_plane(&plan, &drills);
+    let (mut environment, operator) = prepare::identify(&plan.environment, runtime, asks).await?;
+    prepare::settle_account(&mut drills, &environment);
+    environment.change_ticket = plan.safety.ticket().map(str::to_owned);
+    let aws = prepare::control_plane(&plan.environment).await;
+    let dir = out_folder::of(args.out.as_deref(), &run_id);
+    // Before the run has a folder: one that is refused has done nothing that could be told.
+    let _locked = target_locks::take(&drills, aws.as_ref().ok(), &run_id, &dir).await?;
+    let conditions = stopping::ready(&plan, &run_id, &aws).await?;
 
-    let dir = args.out.clone().unwrap_or_else(|| PathBuf::from("lifeboat-runs").join(&run_id));
     let files = RunFiles::create(&dir).map_err(Failure::usage)?;
     files.write_json("plan.json", &source.document()).map_err(Failure::internal)?;
     let ledger = Ledger::create(&files.path("ledger.jsonl")).map_err(Failure::internal)?;
@@ -101,16 +112,16 @@ async fn drive(
     };
     let following = follow(&journal, voice);
     let cancel = CancellationToken::new();
-    let watching = unwind_on_signal(Signals::take()?, cancel.clone(), journal.clone(), dir.clone());
-    let aws = prepare::control_plane(&plan.environment).await;
+    let signals = Signals::take()?;
     let asked = aws.clone().ok();
     let services = Services {
         clock,
         journal: journal.clone(),
         ledger,
         interpreter: Arc::new(WorldInterpreter::new(prepare::passwords(&plan), aws)),
-        cancel,
+        cancel: cancel.clone(),
         undos: Arc::new(AtomicU64::new(0)),
+        copies: plan.safety.max_restored.map(|most| Arc::new(Semaphore::new(most as usize))),
     };
     let started = EventKind::RunStarted {
         format: JOURNAL_FORMAT.into(),
@@ -122,23 +133,43 @@ async fn drive(
         sandbox_pid: sandbox.and_then(Embedded::pid),
     };
     journal.write(started).await.map_err(Failure::internal)?;
+    // What came since is heard now: the first line of a journal is that of its start.
+    let watching = unwind_on_signal(signals, cancel.clone(), journal.clone(), dir.clone());
+    let stops = Watching::begin(conditions, clock, &journal, &cancel);
     let ran = all(resources::lines(&drills, asked.as_ref()).await, &services).await;
+    stops.end().await;
     watching.abort();
     let ended = end(&services).await;
     if ended.is_ok() {
         let _ = following.await;
     }
+    let unwritten = ran.is_err() || ended.is_err();
     for error in [ran.as_ref().err().map(ToString::to_string), ended.err()].into_iter().flatten() {
         errln!("lifeboat: {error}");
     }
+    if unwritten {
+        errln!(
+            "lifeboat: all was taken back that could be, and the journal may not say so; once it can be written, \
+             `lifeboat undo {}` makes sure",
+            dir.display()
+        );
+    }
 
     let record = judge_dir(&files, &lifeboat_drills::find).map_err(Failure::internal)?;
-    write_reports(&files, &record)?;
+    let reported = write_reports(&files, &record);
     if !args.quiet {
         print::err(format_args!("{}", lifeboat_reports::summary(&record)));
-        errln!("reports: {}", dir.display());
     }
-    ExitCode::try_from(record.exit_code).map_err(Failure::internal)
+    match reported {
+        Ok(()) if !args.quiet => errln!("reports: {}", dir.display()),
+        Ok(()) => {}
+        // What was left behind weighs more than a report that is missing.
+        Err(failure) if record.restoration == Restoration::Residue => errln!("lifeboat: {failure}"),
+        Err(failure) => return Err(failure),
+    }
+    let code = ExitCode::try_from(record.exit_code).map_err(Failure::internal)?;
+    // Its last line can be read now, and may not outlive the machine.
+    Ok(if unwritten && code == ExitCode::Met { ExitCode::NotProved } else { code })
 }
 
 /// Writes the run's last line, once its ledger is whole on disk: without that the record says that the run is not

@@ -1,9 +1,14 @@
 //! Ctrl-C and SIGTERM: the first unwinds, the second stops there.
 
-use lifeboat_engine::Journal;
-use lifeboat_model::EventKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use lifeboat_engine::{Journal, read_events};
+use lifeboat_model::{EventKind, ExitCode, pending_undos};
+use lifeboat_reports::clean_line;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
@@ -32,24 +37,59 @@ impl Signals {
     }
 }
 
-/// Unwinds the run at the first signal, and ends the process at the second. The returned task is aborted once the run has
-/// ended: what comes later is not part of it.
+/// How long the line about the first signal may take to be on disk before what is pending is read without it.
+const SYNCING: Duration = Duration::from_secs(1);
+
+/// How long the journal may take to be read: the words have to come within two seconds, whatever the disk does.
+const READING: Duration = Duration::from_millis(500);
+
+/// Unwinds the run at the first signal, and ends the process at the second. Both times it says what is still to be taken
+/// back, and what finishes that. The returned task is aborted once the run has ended: what comes later is not part of it.
 pub fn unwind_on_signal(
     mut signals: Signals,
     cancel: CancellationToken,
     journal: Journal,
-    dir: std::path::PathBuf,
+    dir: PathBuf,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
         let by = signals.next().await;
-        journal.note(EventKind::Interrupted { by: by.into() });
+        // Handed over before the drills are told: what ends them has to stand before their ends.
+        let written = journal.write(EventKind::Interrupted { by: by.into() });
         cancel.cancel();
-        let dir = dir.display();
-        errln!(
-            "lifeboat: {by}: taking back what was done; a second one stops, then `lifeboat undo {dir}` finishes it"
-        );
-        let by = signals.next().await;
-        errln!("lifeboat: {by} again: stopped; to finish: lifeboat undo {dir}");
-        std::process::exit(i32::from(u8::from(lifeboat_model::ExitCode::Interrupted)));
+        let finishes = dir.display();
+        // Beside the words, which must not keep a second signal from being seen.
+        let words = async {
+            let _ = timeout(SYNCING, written).await;
+            let what = pending(&dir).await;
+            errln!(
+                "lifeboat: {by}: taking back what was done{what}\nlifeboat: a second one stops there; if this is cut off, \
+                 `lifeboat undo {finishes}` finishes it"
+            );
+            std::future::pending::<()>().await;
+        };
+        let by = tokio::select! {
+            by = signals.next() => by,
+            () = words => return,
+        };
+        let left = pending(&dir).await;
+        errln!("lifeboat: {by} again: stopped{left}\nlifeboat: to finish: lifeboat undo {finishes}");
+        std::process::exit(i32::from(u8::from(ExitCode::Interrupted)));
     })
+}
+
+/// What the journal of a run that goes on says is to be taken back, the end of a sentence and a line for each.
+async fn pending(dir: &Path) -> String {
+    let path = dir.join("journal.jsonl");
+    let reading = tokio::task::spawn_blocking(move || read_events(&path));
+    let events = match timeout(READING, reading).await {
+        Ok(Ok(Ok(events))) => events,
+        Ok(Ok(Err(error))) => return format!("; what that is cannot be read: {error}"),
+        _ => return "; what that is cannot be read: the disk does not answer".into(),
+    };
+    match pending_undos(&events) {
+        undos if undos.is_empty() => "; nothing is pending".into(),
+        undos => undos.iter().fold(", still pending:".into(), |text, undo| {
+            format!("{text}\n  {}: {}", clean_line(&undo.drill), clean_line(&undo.action.describe()))
+        }),
+    }
 }

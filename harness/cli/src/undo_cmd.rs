@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use lifeboat_engine::{Clock, Journal, RunFiles, read_events, unwind, wait_for};
 use lifeboat_model::{
-    Environment, EnvironmentRecord, Event, EventKind, ExitCode, JOURNAL_FORMAT, PendingUndo, PlanFile,
-    Provider, Secret, UndoEnd, pending_undos,
+    Environment, EnvironmentRecord, Event, EventKind, ExitCode, PendingUndo, PlanFile, Provider, Secret,
+    UndoAction, UndoEnd, pending_undos,
 };
 use lifeboat_targets::{Aws, WorldInterpreter};
 
@@ -26,7 +26,7 @@ pub async fn undo(args: &DirArgs) -> Result<ExitCode, Failure> {
     let files = RunFiles::of(&args.dir);
     let journal_path = files.path("journal.jsonl");
     let events = read_events(&journal_path).map_err(Failure::usage)?;
-    let Some(EventKind::RunStarted { format, sandbox_pid, environment, .. }) =
+    let Some(EventKind::RunStarted { format, tool_version, sandbox_pid, environment, .. }) =
         events.first().map(|event| &event.kind)
     else {
         if events.is_empty() {
@@ -35,15 +35,19 @@ pub async fn undo(args: &DirArgs) -> Result<ExitCode, Failure> {
         }
         return Err(Failure::usage(format!("{} is not a journal of lifeboat", journal_path.display())));
     };
-    if format != JOURNAL_FORMAT {
-        return Err(Failure::usage(format!("the journal's format is `{format}`; use a newer lifeboat")));
-    }
     // The run holds its journal; a lock on it means that it goes on.
     let _held = Journal::claim(&journal_path).map_err(Failure::usage)?;
     let undo_path = files.path(UNDO_JOURNAL);
     let earlier =
         if undo_path.exists() { read_events(&undo_path).map_err(Failure::usage)? } else { Vec::new() };
     let all: Vec<Event> = events.iter().chain(&earlier).cloned().collect();
+    let unknown = all.iter().filter(|event| event.kind == EventKind::Unknown).count();
+    if unknown > 0 {
+        errln!(
+            "lifeboat: the journal ({format}) holds {unknown} events of a newer version, {tool_version}; they change nothing \
+             about what is to be taken back"
+        );
+    }
     let pending = pending_undos(&all);
     if pending.is_empty() {
         outln!("nothing is left to undo");
@@ -75,7 +79,13 @@ pub async fn undo(args: &DirArgs) -> Result<ExitCode, Failure> {
         }
         unwind(&foreign, &journal, &interpreter).await.map_err(Failure::internal)?;
     }
-    report(&undo_path, &pending)
+    let code = report(&undo_path, &pending)?;
+    if pending.iter().any(|undo| matches!(undo.action, UndoAction::Unknown(_))) {
+        outln!(
+            "lifeboat {tool_version} ran the drill and knows how to take back the rest: lifeboat undo with that"
+        );
+    }
+    Ok(code)
 }
 
 /// The control plane of the run, if the credentials are still of its account.
@@ -92,6 +102,7 @@ async fn control_plane(of_run: &EnvironmentRecord) -> Result<Aws, Failure> {
         region: of_run.region.clone(),
         account: of_run.account.clone(),
         endpoint: of_run.endpoint.clone(),
+        allow_loopback: true,
         production: of_run.production,
         seed: None,
         localstack: None,

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lifeboat_model::{
-    Elapsed, EventKind, LedgerLine, PendingUndo, ReadBack, TargetIdentity, UndoAction, UndoEnd,
+    Elapsed, EventKind, LedgerLine, Made, PendingUndo, ReadBack, TargetIdentity, UndoAction, UndoEnd,
 };
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +20,7 @@ pub struct Context {
     pub(crate) ledger: Ledger,
     pub(crate) probes: Probes,
     pub(crate) cancel: CancellationToken,
-    /// What is to be taken back at the end, in the order in which it was done.
+    /// What is to be taken back at the end, in the order in which it was planned, that of the running step included.
     pub(crate) undos: Arc<Mutex<Vec<PendingUndo>>>,
 }
 
@@ -95,6 +95,27 @@ impl Context {
             }
         }
         Ok(())
+    }
+
+    /// Journals what an act made, on disk before this returns: the undo of that act, the last of those asked for, works on
+    /// that alone from here on. It may be this step's own.
+    ///
+    /// # Errors
+    /// If the journal cannot be written, or no such undo is planned; what was made is there all the same.
+    pub async fn bind(&self, which: impl Fn(&UndoAction) -> bool, made: Made) -> Result<(), StepError> {
+        let bound = {
+            let mut undos = self.undos.lock().unwrap_or_else(PoisonError::into_inner);
+            let planned = undos.iter_mut().rev().find(|pending| which(&pending.action));
+            planned.map(|pending| {
+                pending.made = Some(made.clone());
+                (pending.drill.clone(), pending.undo)
+            })
+        };
+        let Some((drill, undo)) = bound else {
+            return Err(StepError::Indeterminate(format!("nothing is planned that takes {} back", made.id)));
+        };
+        let line = EventKind::UndoBound { drill, undo, made };
+        self.journal.write(line).await.map_err(StepError::indeterminate)
     }
 
     /// Journals something that was created in the world.

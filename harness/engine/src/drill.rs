@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use lifeboat_model::{
-    DrillFacts, DrillRecord, Environment, Finding, Judgement, Measured, Measurements, Objectives,
-    RecoveryWindow, Rpo, TargetEntry, WriteLoss, read_value, seconds,
+    DrillFacts, DrillRecord, Environment, Finding, Judgement, Measured, Measurements, Objectives, Permission,
+    RecoveryWindow, Rpo, Safety, TargetEntry, WriteLoss, read_value, seconds,
 };
 use thiserror::Error;
 use toml::Table;
@@ -71,6 +71,8 @@ pub struct Params {
     pub options: Table,
     /// How to probe.
     pub probe: ProbeSettings,
+    /// What the plan allows a run to make.
+    pub safety: Safety,
     /// What the caller confirmed by name.
     pub confirmed: BTreeSet<String>,
     /// Whether this run made the environment itself, so that nothing in it is anybody's.
@@ -119,6 +121,12 @@ pub trait Drill: Send + Sync {
     /// # Errors
     /// If the plan file asks for something that the drill does not have.
     fn plan(&self, params: &Params) -> Result<Plan, OptionsError>;
+
+    /// What its steps and their undos have to be allowed at the control plane.
+    ///
+    /// # Errors
+    /// As [`Drill::plan`], or if the environment has no account.
+    fn permissions(&self, params: &Params) -> Result<Vec<Permission>, OptionsError>;
 
     /// What it measured.
     fn measure(&self, facts: &DrillFacts) -> Measurements;

@@ -4,9 +4,9 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
-use lifeboat_model::{Event, FileDigest, LedgerLine, PlanDocument};
-use serde::Serialize;
+use lifeboat_model::{Event, FileDigest, FormatError, LedgerLine, PlanDocument, check_journal_format};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
@@ -32,6 +32,14 @@ pub enum FilesError {
         line: usize,
         /// What is wrong with it.
         cause: serde_json::Error,
+    },
+    /// A journal whose format this version does not read.
+    #[error("{path}: {error}")]
+    Format {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        error: FormatError,
     },
     /// A folder that is in use.
     #[error("{0} is not empty; give another folder with --out, or none for a new one under lifeboat-runs/")]
@@ -149,12 +157,30 @@ impl RunFiles {
     }
 }
 
-/// Reads a journal. A last line that was torn by a kill is left out.
+/// Reads a journal of any version of this major. A last line that was torn by a kill is left out.
 ///
 /// # Errors
-/// If the file is not there or another line is not what it should be.
+/// If the file is not there, is of a newer major version, or another line is not what it should be.
 pub fn read_events(path: &Path) -> Result<Vec<Event>, FilesError> {
+    check_head(path)?;
     read_lines(path)
+}
+
+/// Looks at the format before anything else: the lines of a newer major version may have any form.
+fn check_head(path: &Path) -> Result<(), FilesError> {
+    #[derive(Deserialize)]
+    struct Head {
+        format: String,
+        #[serde(default)]
+        tool_version: String,
+    }
+    let file = fs::File::open(path).map_err(FilesError::io("read", path))?;
+    let mut line = Vec::new();
+    BufReader::new(file).read_until(b'\n', &mut line).map_err(FilesError::io("read", path))?;
+    // A line that says no format is not the head of a journal, which its readers say.
+    let Ok(head) = serde_json::from_slice::<Head>(&line) else { return Ok(()) };
+    check_journal_format(&head.format, &head.tool_version)
+        .map_err(|error| FilesError::Format { path: path.display().to_string(), error })
 }
 
 /// Reads a ledger. A last line that was torn by a kill is left out.

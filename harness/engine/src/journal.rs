@@ -79,16 +79,18 @@ impl Journal {
         Ok(file)
     }
 
-    /// Writes a line and waits until it is on disk.
+    /// Writes a line and waits until it is on disk. It has its place in the journal from the call on, before the first
+    /// wait.
     ///
     /// # Errors
     /// If it could not be written, or any line before it could not.
-    pub async fn write(&self, kind: EventKind) -> Result<(), JournalError> {
+    pub fn write(&self, kind: EventKind) -> impl Future<Output = Result<(), JournalError>> + Send + use<> {
         let (durable, done) = oneshot::channel();
         self.send(kind, Some(durable));
-        done.await.unwrap_or_else(|_| {
-            Err(JournalError { path: self.path.clone(), cause: "its writer has ended".into() })
-        })
+        let path = self.path.clone();
+        async move {
+            done.await.unwrap_or_else(|_| Err(JournalError { path, cause: "its writer has ended".into() }))
+        }
     }
 
     /// Writes a line without waiting for the disk. It is stamped with the time of the call.

@@ -2,6 +2,7 @@
 //!
 //! The engine opens no connection: drills hand it functions. It knows neither AWS nor PostgreSQL.
 
+mod budget;
 mod clock;
 mod context;
 mod drill;
@@ -14,8 +15,10 @@ mod plan;
 mod probe;
 mod run;
 mod step;
+mod stop;
 mod wait;
 
+pub use budget::{Estimate, Makes, Making, check_drill, estimate, in_words};
 pub use clock::Clock;
 pub use context::Context;
 pub use drill::{About, Check, Drill, OptionsError, Params, ProbeSettings, with_objectives};
@@ -28,4 +31,5 @@ pub use plan::Plan;
 pub use probe::{AttemptFuture, Probe, ProbeFn, Probes, ReadyFn, Tried};
 pub use run::{Interpreter, Services, check_guards, run_drill, unwind};
 pub use step::{Step, StepBuilder, StepError};
+pub use stop::{Seen, StopLook, StopWatch, Tripwire, Watched, Watching, close, look_first};
 pub use wait::{WaitError, wait_for};

@@ -26,7 +26,13 @@ impl Plan {
         &self.steps
     }
 
-    pub(crate) fn into_steps(self) -> Vec<Step> {
+    /// Whether a restored copy stays.
+    pub(crate) fn keeps_copies(&self) -> bool {
+        self.steps.iter().any(|step| step.keeps_copies)
+    }
+
+    /// Its steps, to be run or to be put into another plan.
+    pub fn into_steps(self) -> Vec<Step> {
         self.steps
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use lifeboat_model::{EventKind, PendingUndo, Phase, StepEnd, UndoAction, UndoEnd};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 use crate::step::Undo;
@@ -19,8 +20,8 @@ const REFUSAL_LIMIT: Duration = Duration::from_secs(60);
 
 /// What carries out undo actions. It needs neither plan nor drill.
 pub trait Interpreter: Send + Sync {
-    /// Takes one act back; `Ok` says how, `Err` why not. It may be called again for the same action.
-    fn undo<'a>(&'a self, action: &'a UndoAction) -> BoxFuture<'a, Result<(UndoEnd, String), String>>;
+    /// Takes one act back; `Ok` says how, `Err` why not. It may be called again for the same one.
+    fn undo<'a>(&'a self, pending: &'a PendingUndo) -> BoxFuture<'a, Result<(UndoEnd, String), String>>;
 }
 
 /// What all drills of a run share.
@@ -38,6 +39,8 @@ pub struct Services {
     pub cancel: CancellationToken,
     /// The number of the last undo.
     pub undos: Arc<AtomicU64>,
+    /// As many permits as restored copies may exist at once; without it any number may.
+    pub copies: Option<Arc<Semaphore>>,
 }
 
 /// Runs one drill, its undos included. How it went is in the journal.
@@ -46,6 +49,10 @@ pub struct Services {
 /// If the journal cannot be written; what was done by then has been taken back.
 pub async fn run_drill(drill: &dyn Drill, params: &Params, services: &Services) -> Result<(), JournalError> {
     let name = params.drill.clone();
+    let plan = drill.plan(params);
+    let (copies, keeps) = plan.as_ref().map_or((0, false), |plan| (plan.copies(), plan.keeps_copies()));
+    // Before the drill begins: a wait within it would be in the recovery time that it measures.
+    let room = room(services, copies).await;
     services
         .journal
         .write(EventKind::DrillStarted {
@@ -56,10 +63,11 @@ pub async fn run_drill(drill: &dyn Drill, params: &Params, services: &Services) 
             options: serde_json::to_value(&params.options).unwrap_or_default(),
         })
         .await?;
-    let steps = match drill.plan(params) {
-        Ok(plan) => plan.into_steps(),
+    let steps = match (plan, &room) {
+        (Ok(plan), Ok(_)) => plan.into_steps(),
+        (Ok(_), Err(why)) => vec![refusal(why.clone())],
         // The caller planned every drill before the run began, with the same parameters.
-        Err(error) => vec![refusal(error.to_string())],
+        (Err(error), _) => vec![refusal(error.to_string())],
     };
     let context = context(&name, services);
     let (mut through, mut written) = (true, Ok(()));
@@ -79,7 +87,28 @@ pub async fn run_drill(drill: &dyn Drill, params: &Params, services: &Services) 
     undos.reverse();
     let unwound = unwind(&undos, &services.journal, services.interpreter.as_ref()).await;
     let ended = services.journal.write(EventKind::DrillEnded { drill: name, through }).await;
-    written.and(unwound).and(ended)
+    if let (Ok(Some(held)), Some(copies)) = (room, &services.copies) {
+        match unwound {
+            Ok(true) if !keeps => drop(held),
+            Ok(true) => held.forget(),
+            // A copy may be left, and nobody knows for how long.
+            _ => copies.close(),
+        }
+    }
+    written.and(unwound.map(drop)).and(ended)
+}
+
+/// Waits until so many more copies may exist. `None` where none has to be waited for, and where the run ends before: its
+/// steps are not run then.
+async fn room(services: &Services, copies: u32) -> Result<Option<SemaphorePermit<'_>>, String> {
+    let Some(all) = services.copies.as_ref().filter(|_| copies > 0) else { return Ok(None) };
+    match services.cancel.run_until_cancelled(all.acquire_many(copies)).await {
+        None => Ok(None),
+        Some(Ok(held)) => Ok(Some(held)),
+        Some(Err(_)) => Err("an earlier drill of the run may have left a copy behind, and [safety] max_restored limits \
+                             how many exist at once; take it back with `lifeboat undo`, then run this drill alone"
+            .into()),
+    }
 }
 
 /// Runs only the guards that need no undo, one after the other up to the first that refuses.
@@ -146,7 +175,7 @@ async fn take(step: Step, context: &Context, services: &Services) -> Result<bool
         limit_ms: u64::try_from(step.limit.as_millis()).unwrap_or(u64::MAX),
     };
     services.journal.write(started).await?;
-    let mut planned = None;
+    let mut mine = None;
     let bound = match step.undo {
         Undo::None { .. } => Ok(()),
         Undo::Bound { bind, .. } => match bind() {
@@ -159,7 +188,10 @@ async fn take(step: Step, context: &Context, services: &Services) -> Result<bool
                     action: action.clone(),
                 };
                 services.journal.write(line).await?;
-                planned = Some(PendingUndo { drill: drill.clone(), undo, action });
+                // From before the act on: it may come to know what it makes, which is to be kept with it.
+                let planned = PendingUndo { drill: drill.clone(), undo, action, made: None };
+                context.undos.lock().unwrap_or_else(PoisonError::into_inner).push(planned);
+                mine = Some(undo);
                 Ok(())
             }
             Err(why) => Err(StepError::Failed(format!("what would take it back is not known: {why}"))),
@@ -176,9 +208,10 @@ async fn take(step: Step, context: &Context, services: &Services) -> Result<bool
         Err(StepError::Unmet(why)) => (StepEnd::Unmet, Some(why.clone())),
         Err(StepError::Unsupported(why)) => (StepEnd::Unsupported, Some(why.clone())),
     };
-    // Also when the line below cannot be written: the act may have had its effect.
-    if matches!(outcome, StepEnd::Done | StepEnd::Indeterminate) {
-        context.undos.lock().unwrap_or_else(PoisonError::into_inner).extend(planned);
+    if !matches!(outcome, StepEnd::Done | StepEnd::Indeterminate) {
+        let mut undos = context.undos.lock().unwrap_or_else(PoisonError::into_inner);
+        // What is known to have been made is there, whatever the step says.
+        undos.retain(|pending| Some(pending.undo) != mine || pending.made.is_some());
     }
     services.journal.write(EventKind::StepEnded { drill, step: id, outcome, message }).await?;
     Ok(outcome == StepEnd::Done)
@@ -203,8 +236,8 @@ async fn act(
     }
 }
 
-/// Takes acts back, in the order given. One that fails does not stop the others, nor does a journal that cannot be
-/// written.
+/// Takes acts back, in the order given; whether all of them were. One that fails does not stop the others, nor does a
+/// journal that cannot be written.
 ///
 /// # Errors
 /// The first error of the journal.
@@ -212,8 +245,8 @@ pub async fn unwind(
     undos: &[PendingUndo],
     journal: &Journal,
     interpreter: &dyn Interpreter,
-) -> Result<(), JournalError> {
-    let mut written = Ok(());
+) -> Result<bool, JournalError> {
+    let (mut whole, mut written) = (true, Ok(()));
     let mut misnamed = BTreeSet::new();
     for pending in undos {
         let (drill, undo) = (pending.drill.clone(), pending.undo);
@@ -226,7 +259,7 @@ pub async fn unwind(
                 "held back until the instance before has its name again; undo the run once more".to_owned()
             ))
         } else {
-            let undoing = AssertUnwindSafe(interpreter.undo(&pending.action)).catch_unwind();
+            let undoing = AssertUnwindSafe(interpreter.undo(pending)).catch_unwind();
             let settled = tokio::time::timeout(limit, undoing).await;
             settled.map(|ended| ended.unwrap_or_else(|_| Err("it ended in a defect of the tool".to_owned())))
         };
@@ -238,8 +271,9 @@ pub async fn unwind(
             Ok(Err(why)) => (UndoEnd::Failed, why),
             Err(_) => (UndoEnd::Failed, format!("not done within {} s", limit.as_secs())),
         };
+        whole &= outcome != UndoEnd::Failed;
         let ended = EventKind::UndoEnded { drill, undo, outcome, message: Some(message) };
         written = written.and(started).and(journal.write(ended).await);
     }
-    written
+    written.map(|()| whole)
 }

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use lifeboat_model::{Phase, UndoAction};
 use thiserror::Error;
 
-use crate::Context;
+use crate::{Context, Makes};
 
 /// How an act did not succeed.
 #[derive(Debug, Clone, Error, PartialEq, Eq)]
@@ -63,6 +63,8 @@ pub struct Step {
     pub(crate) limit: Duration,
     pub(crate) act: Act,
     pub(crate) undo: Undo,
+    pub(crate) makes: Option<Makes>,
+    pub(crate) keeps_copies: bool,
 }
 
 /// A step of which it is not yet said what takes it back.
@@ -91,6 +93,18 @@ impl Step {
         StepBuilder { id, phase, what: what.into(), limit, act: Box::new(|context| act(context).boxed()) }
     }
 
+    /// Says that it makes something that is billed until it is deleted.
+    #[must_use]
+    pub fn makes(self, made: Makes) -> Self {
+        Self { makes: Some(made), ..self }
+    }
+
+    /// Says that the restored copies stay.
+    #[must_use]
+    pub fn keeps_copies(self) -> Self {
+        Self { keeps_copies: true, ..self }
+    }
+
     /// The step's id.
     pub fn id(&self) -> &'static str {
         self.id
@@ -109,6 +123,18 @@ impl Step {
     /// Its time limit.
     pub fn limit(&self) -> Duration {
         self.limit
+    }
+
+    /// The step with another limit and something around its act, as tests of what follows when a step goes wrong need it.
+    /// `around` gets the act, of which nothing has been done. What takes it back stays, and so does everything else.
+    #[must_use]
+    pub fn around<F, Fut>(self, limit: Duration, around: F) -> Step
+    where
+        F: FnOnce(BoxFuture<'static, Result<(), StepError>>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), StepError>> + Send + 'static,
+    {
+        let act = self.act;
+        Step { limit, act: Box::new(move |context| around(act(context)).boxed()), ..self }
     }
 
     /// What takes it back, or why nothing does.
@@ -137,6 +163,15 @@ impl StepBuilder {
     }
 
     fn finish(self, undo: Undo) -> Step {
-        Step { id: self.id, phase: self.phase, what: self.what, limit: self.limit, act: self.act, undo }
+        Step {
+            id: self.id,
+            phase: self.phase,
+            what: self.what,
+            limit: self.limit,
+            act: self.act,
+            undo,
+            makes: None,
+            keeps_copies: false,
+        }
     }
 }

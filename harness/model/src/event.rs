@@ -4,10 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::{Elapsed, EnvironmentRecord, Objectives, TargetIdentity, UndoAction};
-
-/// The journal format that this version writes. A reader accepts every `lifeboat.journal/1`.
-pub const JOURNAL_FORMAT: &str = "lifeboat.journal/1";
+use crate::{Elapsed, EnvironmentRecord, Made, Objectives, TargetIdentity, UndoAction};
 
 /// One line of `journal.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -93,7 +90,7 @@ pub enum UndoEnd {
 pub enum EventKind {
     /// The first line.
     RunStarted {
-        /// [`JOURNAL_FORMAT`].
+        /// [`crate::JOURNAL_FORMAT`].
         format: String,
         /// The run's id.
         run_id: String,
@@ -164,6 +161,16 @@ pub enum EventKind {
         /// Its identity.
         id: String,
     },
+    /// What an act made is known: from here on the undo works on that alone. A later line for the same undo takes the
+    /// place of an earlier one.
+    UndoBound {
+        /// The drill's name.
+        drill: String,
+        /// The undo's number.
+        undo: u64,
+        /// What was made.
+        made: Made,
+    },
     /// An act ended.
     StepEnded {
         /// The drill's name.
@@ -214,6 +221,13 @@ pub enum EventKind {
         /// `Ctrl-C` or `SIGTERM`.
         by: String,
     },
+    /// A stop condition tripped, so the run ends early.
+    Stopped {
+        /// Its name in the plan.
+        condition: String,
+        /// What was seen.
+        why: String,
+    },
     /// A drill ended, its undos included.
     DrillEnded {
         /// The drill's name.
@@ -241,15 +255,18 @@ impl EventKind {
             | Self::StepStarted { drill, .. }
             | Self::UndoPlanned { drill, .. }
             | Self::Created { drill, .. }
+            | Self::UndoBound { drill, .. }
             | Self::StepEnded { drill, .. }
             | Self::Marked { drill, .. }
             | Self::Observed { drill, .. }
             | Self::UndoStarted { drill, .. }
             | Self::UndoEnded { drill, .. }
             | Self::DrillEnded { drill, .. } => Some(drill),
-            Self::RunStarted { .. } | Self::Interrupted { .. } | Self::RunEnded { .. } | Self::Unknown => {
-                None
-            }
+            Self::RunStarted { .. }
+            | Self::Interrupted { .. }
+            | Self::Stopped { .. }
+            | Self::RunEnded { .. }
+            | Self::Unknown => None,
         }
     }
 }

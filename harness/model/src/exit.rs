@@ -19,7 +19,7 @@ pub enum ExitCode {
     NotProved = 101,
     /// Clean-up left something behind: beats the others.
     Residue = 102,
-    /// A person or a signal ended the run; it unwound.
+    /// A person or a signal ended the run; it unwound, unless a second signal stopped that.
     Interrupted = 130,
 }
 

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use crate::{
-    Attempt, DrillFacts, DrillRecord, Elapsed, Event, EventKind, FileDigest, JOURNAL_FORMAT, LedgerLine,
-    Mark, Measurements, PendingUndo, PlanDocument, PlanReference, RECORD_SCHEMA, Restoration, RunRecord,
-    StepEnd, StepRecord, Stream, TimelineEntry, Tool, UndoEnd, UndoRecord, Verdict, lanes, seconds,
-    summarise,
+    Attempt, DrillFacts, DrillRecord, Elapsed, Event, EventKind, FileDigest, FormatError, LedgerLine, Mark,
+    Measurements, PlanDocument, PlanReference, RECORD_SCHEMA, Restoration, RunRecord, StepEnd, StepRecord,
+    Stop, Stream, TimelineEntry, Tool, UndoEnd, UndoRecord, Verdict, check_journal_format, clock_steps,
+    lanes, seconds, summarise,
 };
 
 /// Why no record can be made.
@@ -19,9 +19,9 @@ pub enum FoldError {
         "the journal does not begin with a run-started event: it is not a journal, or its head was cut off"
     )]
     NoStart,
-    /// A newer format.
-    #[error("the journal's format is `{0}` and this version reads {JOURNAL_FORMAT}; use a newer lifeboat")]
-    Newer(String),
+    /// A format that this version does not read.
+    #[error(transparent)]
+    Format(#[from] FormatError),
 }
 
 /// A record without measurements and verdicts, and the facts to make them from, drill by drill.
@@ -48,11 +48,12 @@ pub fn fold(
     else {
         return Err(FoldError::NoStart);
     };
-    if format != JOURNAL_FORMAT {
-        return Err(FoldError::Newer(format.clone()));
-    }
+    check_journal_format(format, tool_version)?;
     let last = events.last().unwrap_or(&events[0]);
     let mut interrupted_by: Option<String> = None;
+    let mut stopped_by: Option<Stop> = None;
+    // What came first is why a drill ended early.
+    let mut ended_by: Option<EndedBy> = None;
     let lines = ledger.len() as u64;
     let complete = match last.kind {
         EventKind::RunEnded { ledger_lines } => ledger_lines.is_none_or(|written| written == lines),
@@ -61,8 +62,23 @@ pub fn fold(
 
     let mut drills: Vec<(DrillRecord, DrillFacts)> = Vec::new();
     for event in events {
-        if let EventKind::Interrupted { by } = &event.kind {
-            interrupted_by.get_or_insert_with(|| by.clone());
+        match &event.kind {
+            EventKind::Interrupted { by } => {
+                interrupted_by.get_or_insert_with(|| by.clone());
+                ended_by.get_or_insert_with(|| EndedBy::Person(by.clone()));
+            }
+            EventKind::Stopped { condition, why } => {
+                let at_s = seconds(event.elapsed.since(Elapsed(0)));
+                stopped_by.get_or_insert_with(|| Stop {
+                    condition: condition.clone(),
+                    why: why.clone(),
+                    at_s,
+                });
+                ended_by.get_or_insert_with(|| {
+                    EndedBy::Condition(format!("stop condition `{condition}`: {why}"))
+                });
+            }
+            _ => {}
         }
         let Some(name) = event.kind.drill() else { continue };
         if let EventKind::DrillStarted { drill, scenario, target, objectives, options } = &event.kind {
@@ -75,15 +91,24 @@ pub fn fold(
             };
             drills.push((blank(drill, scenario, target, &facts), facts));
         } else if let Some((record, facts)) = drills.iter_mut().find(|(record, _)| record.name == name) {
-            take(record, facts, event, interrupted_by.as_deref());
+            take(record, facts, event, ended_by.as_ref());
         }
     }
     // Side by side, the journal has them as they began; the record has the plan's order.
     let planned = names_in_order(plan);
     drills.sort_by_key(|(record, _)| planned.iter().position(|name| *name == record.name));
     take_ledger(&mut drills, ledger);
+    let unknown = events.iter().filter(|event| event.kind == EventKind::Unknown).count();
     for (record, facts) in &mut drills {
         finish(record, facts);
+        // What they say may be what a pass hangs on.
+        if unknown > 0 && facts.ended.is_none() {
+            facts.ended = Some(Verdict::Inconclusive);
+            facts.ended_because = Some(format!(
+                "the journal ({format}) holds {unknown} events that this version does not know; judge it with the lifeboat \
+                 that ran it ({tool_version})"
+            ));
+        }
     }
     let (drills, facts): (Vec<_>, Vec<_>) = drills.into_iter().unzip();
     let record = RunRecord {
@@ -104,6 +129,8 @@ pub fn fold(
         complete,
         operator: operator.clone(),
         interrupted_by,
+        stopped_by,
+        clock_steps: clock_steps(events),
         environment: environment.clone(),
         drills,
         files,
@@ -118,33 +145,6 @@ pub fn fold(
 fn names_in_order(plan: &PlanDocument) -> Vec<&str> {
     let drills = plan.plan.get("drills").and_then(toml::Value::as_array);
     drills.into_iter().flatten().filter_map(|drill| drill.get("name")?.as_str()).collect()
-}
-
-/// The undos that a journal planned and that are still to be done, the last planned first. An act that provably had no
-/// effect needs none.
-pub fn pending_undos(events: &[Event]) -> Vec<PendingUndo> {
-    let mut pending: Vec<(String, PendingUndo)> = Vec::new();
-    for event in events {
-        match &event.kind {
-            EventKind::UndoPlanned { drill, step, undo, action } => {
-                let planned = PendingUndo { drill: drill.clone(), undo: *undo, action: action.clone() };
-                pending.push((step.clone(), planned));
-            }
-            EventKind::StepEnded {
-                drill,
-                step,
-                outcome: StepEnd::Failed | StepEnd::Unmet | StepEnd::Unsupported,
-                ..
-            } => {
-                pending.retain(|(of_step, planned)| !(planned.drill == *drill && of_step == step));
-            }
-            EventKind::UndoEnded { drill, undo, outcome: UndoEnd::Undone | UndoEnd::NotNeeded, .. } => {
-                pending.retain(|(_, planned)| !(planned.drill == *drill && planned.undo == *undo));
-            }
-            _ => {}
-        }
-    }
-    pending.into_iter().rev().map(|(_, planned)| planned).collect()
 }
 
 fn blank(name: &str, scenario: &str, target: &str, facts: &DrillFacts) -> DrillRecord {
@@ -173,7 +173,15 @@ fn blank(name: &str, scenario: &str, target: &str, facts: &DrillFacts) -> DrillR
     }
 }
 
-fn take(record: &mut DrillRecord, facts: &mut DrillFacts, event: &Event, interrupted_by: Option<&str>) {
+/// What asked a run to end early.
+enum EndedBy {
+    /// A signal, by its name.
+    Person(String),
+    /// A stop condition, as a sentence.
+    Condition(String),
+}
+
+fn take(record: &mut DrillRecord, facts: &mut DrillFacts, event: &Event, ended_by: Option<&EndedBy>) {
     let at_s = seconds(event.elapsed.since(Elapsed(0)));
     let mut note = |kind: &str, text: String| {
         record.timeline.push(TimelineEntry { at_s, at: event.at, kind: kind.into(), text });
@@ -197,17 +205,22 @@ fn take(record: &mut DrillRecord, facts: &mut DrillFacts, event: &Event, interru
                 let why = message.clone().unwrap_or_else(|| "no reason was given".into());
                 note("step", format!("{step} was not done: {why}"));
                 (facts.ended, facts.ended_because) = (
-                    Some(match (outcome, interrupted_by) {
+                    Some(match (outcome, ended_by) {
                         (StepEnd::Unmet, _) => Verdict::Skipped,
                         (StepEnd::Unsupported, _) => Verdict::Invalid,
                         (_, Some(_)) => Verdict::Aborted,
                         (_, None) => Verdict::Errored,
                     }),
-                    Some(why),
+                    Some(match (outcome, ended_by) {
+                        (StepEnd::Unmet | StepEnd::Unsupported, _) => why,
+                        (_, Some(EndedBy::Condition(tripped))) => tripped.clone(),
+                        _ => why,
+                    }),
                 );
             }
             if matches!(outcome, StepEnd::Failed | StepEnd::Unmet | StepEnd::Unsupported) {
-                record.undos.retain(|undo| undo.step != *step);
+                // What is known to have been made is there, whatever the step said.
+                record.undos.retain(|undo| undo.step != *step || undo.made.is_some());
             }
             if let Some(open) = record.steps.iter_mut().rfind(|open| open.id == *step) {
                 (open.end_s, open.outcome, open.message) = (Some(at_s), Some(*outcome), message.clone());
@@ -225,9 +238,15 @@ fn take(record: &mut DrillRecord, facts: &mut DrillFacts, event: &Event, interru
             undo: *undo,
             step: step.clone(),
             what: action.describe(),
+            made: None,
             outcome: None,
             message: None,
         }),
+        EventKind::UndoBound { undo, made, .. } => {
+            if let Some(open) = record.undos.iter_mut().find(|open| open.undo == *undo) {
+                open.made = Some(made.clone());
+            }
+        }
         EventKind::UndoEnded { undo, outcome, message, .. } => {
             if let Some(open) = record.undos.iter_mut().find(|open| open.undo == *undo) {
                 (open.outcome, open.message) = (Some(*outcome), message.clone());
@@ -239,9 +258,12 @@ fn take(record: &mut DrillRecord, facts: &mut DrillFacts, event: &Event, interru
         EventKind::DrillEnded { through: false, .. }
             if record.steps.iter().all(|step| step.outcome == Some(StepEnd::Done)) =>
         {
-            let by = interrupted_by.unwrap_or("something that the journal does not name");
             facts.ended = Some(Verdict::Aborted);
-            facts.ended_because = Some(format!("{by} ended it"));
+            facts.ended_because = Some(match ended_by {
+                Some(EndedBy::Condition(tripped)) => tripped.clone(),
+                Some(EndedBy::Person(by)) => format!("{by} ended it"),
+                None => "something that the journal does not name ended it".into(),
+            });
         }
         _ => {}
     }

@@ -5,55 +5,70 @@
 //! again offline from the files of a run.
 
 mod attempt;
+mod clock_step;
 mod document;
 mod duration_text;
 mod event;
 mod exit;
 mod facts;
 mod fold;
+mod instance_size;
+mod journal_format;
 mod lane;
 mod ledger;
 mod measure;
 mod outage;
+mod pending;
+mod permission;
 mod plan_entries;
 mod plan_file;
+mod plan_safety;
+mod plan_secrets;
 mod record;
 mod run_name;
 mod secret;
 mod short_hash;
 mod time_point;
+mod tls;
 mod undo;
 mod variables;
 mod verdict;
 mod write_state;
 
 pub use attempt::{Attempt, AttemptOutcome, DEADLINE, Stream, StreamSummary, summarise};
+pub use clock_step::{ClockStep, clock_steps};
 pub use document::PlanDocument;
 pub use duration_text::{DurationText, parse_duration, seconds};
-pub use event::{Event, EventKind, JOURNAL_FORMAT, Phase, StepEnd, UndoEnd};
+pub use event::{Event, EventKind, Phase, StepEnd, UndoEnd};
 pub use exit::ExitCode;
 pub use facts::{DrillFacts, Mark};
-pub use fold::{FoldError, Folded, fold, pending_undos};
+pub use fold::{FoldError, Folded, fold};
+pub use instance_size::InstanceSize;
+pub use journal_format::{FormatError, JOURNAL_FORMAT, check_journal_format};
 pub use lane::{Lane, LaneSpan, lanes};
 pub use ledger::{LedgerLine, ReadBack, Reconciliation, reconcile};
 pub use measure::{
     Figure, Interval, Measured, Measurements, Milestones, RecoveryWindow, Rpo, Rto, WriteLoss,
 };
 pub use outage::{Outage, outage, outages};
+pub use pending::pending_undos;
+pub use permission::{Conditions, Permission, Policy};
 pub use plan_entries::{
     DrillEntry, DynamodbTableTarget, Environment, LocalstackImage, Port, PostgresTarget, ProbeMode, Provider,
     RdsInstanceTarget, SqlRoles, TargetEntry,
 };
 pub use plan_file::{PlanFile, PlanFileError, read_value};
+pub use plan_safety::{Pace, Safety, StopCondition, StopKind};
 pub use record::{
     CheckRecord, DrillRecord, EnvironmentRecord, FileDigest, Objectives, PlanReference, Proof, RECORD_SCHEMA,
-    RunRecord, StepRecord, TargetIdentity, TimelineEntry, Tool, UndoRecord,
+    RunRecord, StepRecord, Stop, TargetIdentity, TimelineEntry, Tool, UndoRecord,
 };
-pub use run_name::{name_beside, own_name, run_began, run_of_name};
+pub use run_name::{name_beside, names_beside, own_name, own_names, run_began, run_of_name};
 pub use secret::Secret;
 pub use short_hash::short_hash;
 pub use time_point::Elapsed;
-pub use undo::{ItemKey, PendingUndo, ServerRef, UndoAction, Unwritten};
+pub use tls::{ServerTls, Tls};
+pub use undo::{ItemKey, LockedTarget, Made, PendingUndo, ServerRef, UndoAction, Unwritten};
 pub use variables::{VariableError, expand, names};
 pub use verdict::{Finding, Judgement, Restoration, Verdict, drill_verdict};
 pub use write_state::WriteState;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use crate::{DurationText, Secret};
+use crate::{DurationText, Secret, ServerTls, Tls};
 
 /// Where the control plane is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +48,9 @@ pub struct Environment {
     pub account: Option<String>,
     /// Another address of the control plane.
     pub endpoint: Option<String>,
+    /// That the endpoint of `provider = "aws"` may be on this machine: one that stands in for AWS, or a tunnel's end.
+    #[serde(default)]
+    pub allow_loopback: bool,
     /// Whether people depend on it.
     #[serde(default)]
     pub production: bool,
@@ -118,6 +121,30 @@ impl TargetEntry {
         Some(SqlRoles { user, password, admin })
     }
 
+    /// What its server's certificate is held against; none where the sessions are not encrypted. Where the plan does not say,
+    /// they are on AWS and where it gives a CA.
+    pub fn server_tls(&self, provider: Provider) -> Option<ServerTls> {
+        let (tls, ca) = match self {
+            Self::RdsInstance(t) => (t.tls, &t.tls_ca),
+            Self::Postgres(t) => (t.tls, &t.tls_ca),
+            Self::DynamodbTable(_) => return None,
+        };
+        let default = if provider == Provider::Aws || ca.is_some() { Tls::VerifyFull } else { Tls::Off };
+        match tls.unwrap_or(default) {
+            Tls::VerifyFull => Some(ServerTls { ca: ca.clone(), name: None }),
+            Tls::Off => None,
+        }
+    }
+
+    /// The plan's own words on TLS, and the path of its CA certificates; none where there is no SQL.
+    pub fn tls_mut(&mut self) -> Option<(&mut Option<Tls>, &mut Option<String>)> {
+        match self {
+            Self::RdsInstance(t) => Some((&mut t.tls, &mut t.tls_ca)),
+            Self::Postgres(t) => Some((&mut t.tls, &mut t.tls_ca)),
+            Self::DynamodbTable(_) => None,
+        }
+    }
+
     /// The HTTP address that says whether the application is healthy.
     pub fn app_health(&self) -> Option<&str> {
         match self {
@@ -170,6 +197,10 @@ pub struct RdsInstanceTarget {
     pub admin_user: Option<String>,
     /// That role's password.
     pub admin_password: Option<Secret>,
+    /// Whether sessions are encrypted; where it says nothing, the provider decides.
+    pub tls: Option<Tls>,
+    /// The PEM file with the CA certificates that are trusted, as a path relative to the plan.
+    pub tls_ca: Option<String>,
     /// How it may be probed.
     #[serde(default)]
     pub probe: ProbeMode,
@@ -196,6 +227,10 @@ pub struct PostgresTarget {
     pub admin_user: Option<String>,
     /// That role's password.
     pub admin_password: Option<Secret>,
+    /// Whether sessions are encrypted; where it says nothing, the provider decides.
+    pub tls: Option<Tls>,
+    /// The PEM file with the CA certificates that are trusted, as a path relative to the plan.
+    pub tls_ca: Option<String>,
     /// An HTTP address that says whether the application is healthy.
     pub app_health: Option<String>,
 }

@@ -8,8 +8,10 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 use toml::{Table, Value};
 
+use crate::plan_safety::check_conditions;
+use crate::plan_secrets::refuse_in_clear;
 use crate::variables::{VariableError, expand, names};
-use crate::{DrillEntry, Environment, TargetEntry};
+use crate::{DrillEntry, Environment, Safety, StopCondition, TargetEntry};
 
 /// What is wrong with a plan file.
 #[derive(Debug, Error)]
@@ -41,7 +43,7 @@ pub enum PlanFileError {
         /// The section's name as it stands in the file.
         place: String,
         /// The key that holds it.
-        key: &'static str,
+        key: String,
     },
     /// A drill names a target that the plan does not have.
     #[error("drill `{drill}`: there is no [targets.{target}] in the plan; it has: {known}")]
@@ -70,15 +72,23 @@ pub struct PlanFile {
     pub targets: BTreeMap<String, TargetEntry>,
     /// `[[drills]]` in order.
     pub drills: Vec<DrillEntry>,
+    /// `[safety]`.
+    pub safety: Safety,
+    /// `[[stop_conditions]]` in order.
+    pub stop_conditions: Vec<StopCondition>,
 }
 
 impl PlanFile {
     /// Reads a plan's text as it was written, with its variables still in it.
     ///
     /// # Errors
-    /// [`PlanFileError::Syntax`].
+    /// [`PlanFileError::Syntax`] and [`PlanFileError::SecretInClear`].
     pub fn raw(text: &str) -> Result<Table, PlanFileError> {
-        text.parse::<Table>().map_err(|error| PlanFileError::Syntax(error.to_string().trim_end().to_owned()))
+        let raw = text.parse::<Table>();
+        let raw = raw.map_err(|error| PlanFileError::Syntax(place_and_cause(text, &error)))?;
+        // Before anything else is said of its values.
+        refuse_in_clear(&raw)?;
+        Ok(raw)
     }
 
     /// The names of all variables in a raw plan.
@@ -117,7 +127,6 @@ impl PlanFile {
     /// # Errors
     /// [`PlanFileError`].
     pub fn resolve(raw: &Table, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, PlanFileError> {
-        refuse_secrets_in_clear(raw)?;
         let mut table = raw.clone();
         each_string(&mut table, &mut |text| {
             *text = expand(text, lookup)?;
@@ -132,17 +141,16 @@ impl PlanFile {
                 targets.insert(name, target);
             }
         }
-        let mut drills: Vec<DrillEntry> = Vec::new();
-        if let Some(found) = table.remove("drills") {
-            let Value::Array(found) = found else { return Err(wrong("drills", "write [[drills]]")) };
-            for (index, value) in found.into_iter().enumerate() {
-                drills.push(typed(value, &format!("[[drills]] number {}", index + 1))?);
-            }
-        }
+        let drills = sections(&mut table, "drills")?;
+        let stop_conditions = sections(&mut table, "stop_conditions")?;
+        let safety =
+            if table.contains_key("safety") { section(&mut table, "safety")? } else { Safety::default() };
         if let Some(key) = table.keys().next() {
-            return Err(wrong(key, "unknown section, expected `environment`, `targets` or `drills`"));
+            let known = "`environment`, `targets`, `drills`, `safety` or `stop_conditions`";
+            return Err(wrong(key, &format!("unknown section, expected {known}")));
         }
-        let plan = Self { environment, targets, drills };
+        check_conditions(&stop_conditions, &targets).map_err(|error| wrong("[[stop_conditions]]", &error))?;
+        let plan = Self { environment, targets, drills, safety, stop_conditions };
         plan.check_names()?;
         Ok(plan)
     }
@@ -169,6 +177,14 @@ impl PlanFile {
     }
 }
 
+/// Without the line itself, which may hold a secret that does not belong there.
+fn place_and_cause(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    format!("line {line}, column {column}: {}", error.message().trim_end().replace('\n', ", "))
+}
+
 fn wrong(section: &str, message: &str) -> PlanFileError {
     PlanFileError::Section { section: section.into(), message: message.into() }
 }
@@ -177,6 +193,17 @@ fn section<T: DeserializeOwned>(table: &mut Table, name: &str) -> Result<T, Plan
     let bracketed = format!("[{name}]");
     let value = table.remove(name).ok_or_else(|| wrong(&bracketed, "the section is missing"))?;
     typed(value, &bracketed)
+}
+
+/// The sections of one name that may be there any number of times.
+fn sections<T: DeserializeOwned>(table: &mut Table, name: &str) -> Result<Vec<T>, PlanFileError> {
+    let found = match table.remove(name) {
+        None => Vec::new(),
+        Some(Value::Array(found)) => found,
+        Some(_) => return Err(wrong(name, &format!("write [[{name}]]"))),
+    };
+    let numbered = found.into_iter().zip(1..);
+    numbered.map(|(value, number)| typed(value, &format!("[[{name}]] number {number}"))).collect()
 }
 
 /// The kind is looked at first, and by hand: serde would name no key of what is wrong behind it.
@@ -208,29 +235,6 @@ pub fn read_value<T: DeserializeOwned>(value: Value) -> Result<T, String> {
     value
         .try_into()
         .map_err(|error: toml::de::Error| error.to_string().trim_end().replace("\nin `", ", in `"))
-}
-
-fn refuse_secrets_in_clear(raw: &Table) -> Result<(), PlanFileError> {
-    let clear = |place: String, key: &'static str| PlanFileError::SecretInClear { place, key };
-    let token = raw.get("environment").and_then(|environment| environment.get("localstack"));
-    if !token.is_none_or(|localstack| is_variable(localstack, "auth_token")) {
-        return Err(clear("environment.localstack".into(), "auth_token"));
-    }
-    let targets = raw.get("targets").and_then(Value::as_table);
-    for (name, target) in targets.into_iter().flatten() {
-        for key in ["password", "admin_password"] {
-            if !is_variable(target, key) {
-                return Err(clear(format!("targets.{name}"), key));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Whether a text of a section is absent, or one variable and nothing else.
-fn is_variable(section: &Value, key: &str) -> bool {
-    let Some(text) = section.get(key).and_then(Value::as_str) else { return true };
-    names(text).is_ok_and(|names| matches!(&names[..], [name] if text == format!("${{{name}}}")))
 }
 
 /// Calls `act` on every string of a table, naming section and key in its error.

@@ -75,6 +75,9 @@ fn a_whole_plan() {
 #[case("host = \"127.0.0.1\"", "host = 1", &["[targets.plain]", "in `host`"])]
 #[case("port = \"${PORT}\"", "port = 70000", &["[targets.plain]", "70000", "65535", "in `port`"])]
 #[case("password = \"${ORDERS_PASSWORD}\"", "password = \"x\"", &["targets.orders", "password", "${NAME}"])]
+#[case("password = \"${ORDERS_PASSWORD}\"", "password = 73313", &["targets.orders", "password", "${NAME}"])]
+#[case("stable_for = \"5s\"", "app_health = \"http://a:hunter2@h/\"", &["[drills.0] app_health", "${NAME}"])]
+#[case("${ORDERS_PASSWORD}\"", "hunter2", &["not valid TOML", "line 13, column "])]
 #[case("${ENV}", "${NOPE}", &["[targets.orders] identifier", "NOPE", "not set"])]
 #[case("${ENV}", "${ENV", &["[targets.orders] identifier", "${NAME}"])]
 #[case("target = \"orders\"", "target = \"order\"", &["orders-failover", "order", "orders, plain"])]
@@ -88,7 +91,19 @@ fn each_mistake_is_named(#[case] from: &str, #[case] to: &str, #[case] says: &[&
     for word in says {
         assert!(error.contains(word), "`{error}` does not say {word}");
     }
-    assert!(!error.contains("hunter2"), "{error}");
+    assert!(!error.contains("hunter2") && !error.contains("73313"), "{error}");
+}
+
+/// The variables and the environment are read before the rest: what is said of those comes after.
+#[rstest]
+#[case("${ORDERS_PASSWORD}", "hunter2${x")]
+#[case("stable_for = \"5s\"", "app_health = \"http://a:hunter2@h/${ENV-X}\"")]
+#[case("[[drills]]", "[environment.localstack]\nauth_token = 73313\n[[drills]]")]
+fn a_secret_in_clear_is_refused_first(#[case] from: &str, #[case] to: &str) {
+    let error = PlanFile::raw(&PLAN.replacen(from, to, 1)).unwrap_err();
+    assert!(matches!(error, PlanFileError::SecretInClear { .. }), "{error}");
+    let error = error.to_string();
+    assert!(!error.contains("hunter2") && !error.contains("73313"), "{error}");
 }
 
 #[test]
@@ -98,4 +113,21 @@ fn two_drills_of_one_name_and_none_at_all() {
     assert!(twice.contains("orders-failover"), "{twice}");
     let none = resolve(&PLAN.replace(drill, "")).unwrap_err().to_string();
     assert!(none.contains("[[drills]]"), "{none}");
+}
+
+/// On AWS nobody has to ask for TLS; elsewhere who names a CA does.
+#[test]
+fn whose_sessions_are_encrypted() {
+    let tls = |provider, more: &str| {
+        let text = PLAN.replacen("identifier =", &format!("{more}\nidentifier ="), 1);
+        resolve(&text).unwrap().targets["orders"].server_tls(provider)
+    };
+    let trusting = |ca: Option<&str>| Some(crate::ServerTls { ca: ca.map(Into::into), name: None });
+    assert_eq!(tls(crate::Provider::Aws, ""), trusting(None), "and refused for want of a CA");
+    assert_eq!(tls(crate::Provider::Aws, "tls = 'off'"), None);
+    for here in [crate::Provider::Sandbox, crate::Provider::Localstack] {
+        assert_eq!(tls(here, ""), None);
+        assert_eq!(tls(here, "tls_ca = 'ca.pem'"), trusting(Some("ca.pem")));
+        assert_eq!(tls(here, "tls = 'verify-full'\ntls_ca = 'ca.pem'"), trusting(Some("ca.pem")));
+    }
 }

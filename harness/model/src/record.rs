@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::{Judgement, Lane, Measurements, Phase, Restoration, StepEnd, StreamSummary, UndoEnd, Verdict};
+use crate::{
+    ClockStep, Judgement, Lane, Made, Measurements, Phase, Restoration, StepEnd, StreamSummary, UndoEnd,
+    Verdict,
+};
 
 /// The record format that this version writes.
 pub const RECORD_SCHEMA: &str = "lifeboat.record/1";
@@ -57,6 +60,20 @@ pub struct EnvironmentRecord {
     /// Whether people depend on it.
     #[serde(default)]
     pub production: bool,
+    /// The change under which the run takes place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change_ticket: Option<String>,
+}
+
+/// A stop condition that tripped.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stop {
+    /// Its name in the plan.
+    pub condition: String,
+    /// What was seen.
+    pub why: String,
+    /// When, seconds since the run's start.
+    pub at_s: f64,
 }
 
 /// What a drill must meet.
@@ -143,6 +160,9 @@ pub struct UndoRecord {
     pub step: String,
     /// What it takes back.
     pub what: String,
+    /// What the act made, where that is known: the only thing that the undo deletes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Made>,
     /// How it ended; absent where it was not run.
     pub outcome: Option<UndoEnd>,
     /// What was done, or why not.
@@ -271,6 +291,13 @@ pub struct RunRecord {
     /// What asked it to end early.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interrupted_by: Option<String>,
+    /// The stop condition that tripped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_by: Option<Stop>,
+    /// Steps of the wall clock during the run. No figure is made of that clock; but one forward may be sleep of the machine, over
+    /// which what was measured is too short.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clock_steps: Vec<ClockStep>,
     /// Where it took place.
     pub environment: EnvironmentRecord,
     /// The drills, in the plan's order.

@@ -21,13 +21,27 @@ const RUN_ID: usize = 22;
 /// The name of something that a drill makes beside its source: at most 63 letters, digits and single hyphens. `what` is
 /// `lb` for a copy, `sn` for a snapshot; a name with another is not found again by [`run_of_name`].
 pub fn name_beside(source: &str, what: &str, run: &str, drill: &str) -> String {
+    format!("{}-{what}-{run}-{:08x}", stem(source), short_hash(drill))
+}
+
+/// A pattern of all names that runs give beside a source, with `*` for what only the run knows.
+pub fn names_beside(source: &str, what: &str) -> String {
+    format!("{}-{what}-*", stem(source))
+}
+
+fn stem(source: &str) -> String {
     let stem: String = source.to_lowercase().chars().take(STEM).collect();
-    format!("{}-{what}-{run}-{:08x}", stem.trim_end_matches('-'), short_hash(drill))
+    stem.trim_end_matches('-').to_owned()
 }
 
 /// The name of something that a drill makes for itself: `canary`, `copy` or `backup`.
 pub fn own_name(what: &str, run: &str, drill: &str) -> String {
     format!("lifeboat-{run}-{:08x}-{what}", short_hash(drill))
+}
+
+/// A pattern of all such names, with `*` for what only the run knows.
+pub fn own_names(what: &str) -> String {
+    format!("lifeboat-*-{what}")
 }
 
 /// The id of the run whose drill gives such a name; none for any other name.

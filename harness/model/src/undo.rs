@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
-use crate::WriteState;
+use crate::{ServerTls, WriteState};
 
 /// How long an undo over SQL may take: for the server to come back, and for its sessions to end.
 const SQL_LIMIT: Duration = Duration::from_secs(75);
@@ -37,6 +39,9 @@ pub struct ServerRef {
     /// takes its time to be known again. 0 where it does not.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub patience_s: u64,
+    /// What the server's certificate is held against; none where the sessions are not encrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ServerTls>,
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -52,9 +57,39 @@ pub struct Unwritten {
     pub since: WriteState,
 }
 
+/// A target that can carry a lock, known by what stays with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LockedTarget {
+    /// A DB instance.
+    DbInstance {
+        /// Its identifier when it was locked.
+        identifier: String,
+        /// Its DbiResourceId.
+        resource_id: String,
+    },
+    /// A DynamoDB table.
+    DynamodbTable {
+        /// Its name.
+        table: String,
+        /// Its TableId.
+        table_id: String,
+    },
+}
+
+impl std::fmt::Display for LockedTarget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::DbInstance { identifier, .. } => write!(f, "DB instance `{identifier}`"),
+            Self::DynamodbTable { table, .. } => write!(f, "table `{table}`"),
+        }
+    }
+}
+
 /// What takes one act back. Every action may run more than once, and for an act that may have had no effect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "action", rename_all = "kebab-case")]
+// Of one's own: the traits below know the kinds of newer versions as well.
+#[serde(remote = "Self", tag = "action", rename_all = "kebab-case")]
 pub enum UndoAction {
     /// Drops a schema of the drill's own, known by its comment.
     DropSchema {
@@ -74,7 +109,8 @@ pub enum UndoAction {
         /// What their application name begins with.
         application_name: String,
     },
-    /// Deletes a DB instance that the run made, known by its tag `lifeboat:run`. Without that tag it is left alone.
+    /// Deletes a DB instance that the run made, known by its DbiResourceId where the journal has it, else by its tag
+    /// `lifeboat:run` and its time of making. Without that tag it is left alone in any case: its user keeps it.
     DeleteInstance {
         /// Its identifier.
         instance: String,
@@ -108,7 +144,7 @@ pub enum UndoAction {
         /// How long that may take, seconds.
         patience_s: u64,
     },
-    /// Deletes a DB snapshot that the run made, known by its tag `lifeboat:run`.
+    /// Deletes a DB snapshot that the run made, known as an instance is, by its ARN and time of making.
     DeleteSnapshot {
         /// Its identifier.
         snapshot: String,
@@ -117,8 +153,9 @@ pub enum UndoAction {
         /// How long that may take, seconds.
         patience_s: u64,
     },
-    /// Deletes a DynamoDB table that the run made. A table that is being restored cannot be tagged, so it is known by its
-    /// name, which holds the run's id, and by being younger than the run.
+    /// Deletes a DynamoDB table that the run made, known by its TableId where the journal has it. A table that is being
+    /// restored cannot be tagged, so where it has not it is known by its name, which holds the run's id, and by being
+    /// younger than the run.
     DeleteTable {
         /// Its name.
         table: String,
@@ -129,10 +166,14 @@ pub enum UndoAction {
         /// Nothing that is older than this is ours.
         #[serde(with = "time::serde::rfc3339")]
         since: OffsetDateTime,
+        /// Whether the call that makes it gives it the tag `lifeboat:run`: then nothing without it is ours.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        tagged: bool,
         /// How long a table that is still being made is waited for, and how long it may take to go, seconds.
         patience_s: u64,
     },
-    /// Deletes the on-demand backups of a DynamoDB table that have this name, which holds the run's id.
+    /// Deletes an on-demand backup of a DynamoDB table, known by its ARN where the journal has it, else those that have
+    /// this name, which holds the run's id, and are not older than the run.
     DeleteBackup {
         /// The table's name.
         table: String,
@@ -154,9 +195,50 @@ pub enum UndoAction {
         /// The keys.
         keys: Vec<ItemKey>,
     },
-    /// An action of a newer version.
-    #[serde(other)]
-    Unknown,
+    /// Takes the run's lock off a target. A lock of another run's is left alone.
+    ReleaseLock {
+        /// The target.
+        locked: LockedTarget,
+        /// The value of the tag, as the run wrote it.
+        value: String,
+    },
+    /// An action of a newer version, as it was journalled: it can be named, and not be done.
+    #[serde(skip)]
+    Unknown(Map<String, Value>),
+}
+
+/// The names of all actions that this version knows.
+const KNOWN: [&str; 10] = [
+    "drop-schema",
+    "end-sessions",
+    "delete-instance",
+    "delete-instance-unless-written",
+    "restore-name",
+    "delete-snapshot",
+    "delete-table",
+    "delete-backup",
+    "delete-items",
+    "release-lock",
+];
+
+impl Serialize for UndoAction {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Unknown(fields) => fields.serialize(serializer),
+            known => Self::serialize(known, serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for UndoAction {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let fields = Map::deserialize(deserializer)?;
+        match fields.get("action") {
+            Some(Value::String(name)) if !KNOWN.contains(&name.as_str()) => Ok(Self::Unknown(fields)),
+            // One that is known and does not fit is an error, and no action of a newer version.
+            _ => Self::deserialize(Value::Object(fields)).map_err(D::Error::custom),
+        }
+    }
 }
 
 impl UndoAction {
@@ -171,7 +253,7 @@ impl UndoAction {
 
     /// Whether it cannot be done without the control plane.
     pub fn needs_control_plane(&self) -> bool {
-        !matches!(self, Self::DropSchema { .. } | Self::EndSessions { .. } | Self::Unknown)
+        !matches!(self, Self::DropSchema { .. } | Self::EndSessions { .. } | Self::Unknown(_))
     }
 
     /// Whether it has something to ask the control plane, if there is one.
@@ -226,9 +308,25 @@ impl UndoAction {
             Self::DeleteItems { table, keys, .. } => {
                 format!("delete {} canary items of table `{table}`", keys.len())
             }
-            Self::Unknown => "an action of a newer version".into(),
+            Self::ReleaseLock { locked, .. } => format!("release the lock on {locked}"),
+            Self::Unknown(fields) => match fields.get("action").and_then(Value::as_str) {
+                Some(name) => format!("`{name}`, an action of a newer version that this one cannot do"),
+                None => "an action of a newer version that this one cannot do".into(),
+            },
         }
     }
+}
+
+/// What an act made in the world, by what stays with it: names are only look-ups.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// DbiResourceId of a DB instance, TableId of a table, ARN of a snapshot or a backup.
+    pub id: String,
+    /// Its ARN; that of an instance follows its name.
+    pub arn: String,
+    /// When it was made, as the control plane says; none while it does not say so yet.
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    pub created_at: Option<OffsetDateTime>,
 }
 
 /// An undo that a journal holds and that has not been done.
@@ -240,4 +338,40 @@ pub struct PendingUndo {
     pub undo: u64,
     /// What to do.
     pub action: UndoAction,
+    /// What its act made; none where the run did not come to know it.
+    pub made: Option<Made>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_known_action_is_in_the_list() {
+        // serde names them all in its refusal of another.
+        let error = UndoAction::deserialize(json!({ "action": "no-such" })).expect_err("unknown").to_string();
+        let names: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
+        assert_eq!(names, KNOWN, "{error}");
+    }
+
+    #[test]
+    fn one_of_a_newer_version_is_kept_as_it_is_and_named() {
+        let written = json!({ "action": "delete-cluster", "cluster": "orders-copy", "wait": { "s": 60 } });
+        let read: UndoAction = serde_json::from_value(written.clone()).unwrap();
+        assert!(matches!(read, UndoAction::Unknown(_)));
+        assert!(read.describe().contains("`delete-cluster`"), "{}", read.describe());
+        assert_eq!(serde_json::to_value(&read).unwrap(), written);
+    }
+
+    #[test]
+    fn a_known_one_that_does_not_fit_is_not_taken_for_a_newer_one() {
+        let written = json!({ "action": "delete-instance", "instance": "orders-copy" });
+        let error =
+            serde_json::from_value::<UndoAction>(written).expect_err("fields are missing").to_string();
+        assert!(error.contains("missing field `run`"), "{error}");
+        let error = serde_json::from_value::<UndoAction>(json!({ "schema": "x" })).expect_err("no action");
+        assert!(error.to_string().contains("`action`"), "{error}");
+    }
 }

@@ -19,6 +19,8 @@ use lifeboat_model::{Environment, Provider};
 use thiserror::Error;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::sane_dates::SaneDates;
+
 /// The status of a call that the server does not have, and the code that stands for it here.
 const NOT_IMPLEMENTED_STATUS: u16 = 501;
 const NOT_IMPLEMENTED: &str = "NotImplemented";
@@ -83,6 +85,12 @@ impl AwsError {
             other => causes(other),
         };
         Self { call, code, message, effect }
+    }
+
+    /// An answer without what it should hold: what the call did is not told.
+    pub(crate) fn empty(call: &'static str) -> Self {
+        let message = "the answer does not hold what the call made".into();
+        Self { call, code: "no-answer".into(), message, effect: Effect::Perhaps }
     }
 
     /// Whether the environment does not have this call at all, as a stand-in for AWS may not.
@@ -170,7 +178,7 @@ impl Aws {
             .build();
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(Region::new(environment.region.clone()))
-            .http_client(http)
+            .http_client(SaneDates(http))
             .timeout_config(limits)
             .retry_config(RetryConfig::disabled());
         if let Some(endpoint) = &environment.endpoint {

@@ -4,9 +4,14 @@
 //! actions.
 
 mod aws;
+mod claim;
 mod dns;
 mod http;
 mod leftovers;
+mod lock;
+mod pages;
+mod sane_dates;
+mod stop;
 mod tags;
 mod undo;
 
@@ -15,8 +20,11 @@ pub mod postgres;
 pub mod rds;
 
 pub use aws::{Aws, AwsError, Effect, is_loopback, pause};
+pub use claim::Claim;
 pub use dns::dns_probe;
 pub use http::http_probe;
 pub use leftovers::{Leftover, LeftoverKind, Standing, delete_leftover, find_leftovers};
-pub use tags::{COPY_OF_TAG, EXPIRES_TAG, RUN_TAG};
+pub use lock::{Holder, Standing as LockStanding, Tagged, TargetLock};
+pub use stop::{OfRun, open_conditions};
+pub use tags::{COPY_OF_TAG, EXPIRES_TAG, LOCK_TAG, RUN_TAG};
 pub use undo::{WorldInterpreter, give_name};

@@ -1,13 +1,14 @@
 //! What the harness asks of the control plane and takes back there, against the sandbox.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod answers;
 mod support;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lifeboat_engine::{Interpreter as _, wait_for};
-use lifeboat_model::{ItemKey, Secret, ServerRef, UndoAction, UndoEnd, Unwritten};
+use lifeboat_model::{ItemKey, PendingUndo, Secret, ServerRef, UndoAction, UndoEnd, Unwritten};
 use lifeboat_sandbox::{Config, RuntimeChoice, Sandbox, Seed};
 use lifeboat_targets::dynamodb::{Dynamo, Texts};
 use lifeboat_targets::postgres::{Server, write_state};
@@ -62,6 +63,14 @@ async fn the_latest_snapshot_is_of_the_instance_and_not_of_its_name() {
     sandbox.shutdown().await.unwrap();
 }
 
+/// A run that began long ago.
+const RUN: &str = "20200101-000000-0a1b2c";
+
+/// An undo whose act's making nobody knows.
+fn pending(action: &UndoAction) -> PendingUndo {
+    PendingUndo { drill: "d".into(), undo: 1, action: action.clone(), made: None }
+}
+
 /// A schema on a server at an address that leads nowhere.
 fn out_of_reach(instance: Option<String>, patience_s: u64) -> UndoAction {
     let server = ServerRef {
@@ -73,6 +82,7 @@ fn out_of_reach(instance: Option<String>, patience_s: u64) -> UndoAction {
         own_sandbox: false,
         instance,
         patience_s,
+        tls: None,
     };
     let text = String::new;
     UndoAction::DropSchema {
@@ -89,21 +99,23 @@ async fn what_was_in_an_instance_that_is_gone_is_not_waited_for_any_longer() {
     let (dynamo, interpreter) = clients(&sandbox).await;
     let began = Instant::now();
     // Whatever the patience.
-    let (end, how) = interpreter.undo(&out_of_reach(Some("db-GONE".into()), 900)).await.unwrap();
+    let (end, how) = interpreter.undo(&pending(&out_of_reach(Some("db-GONE".into()), 900))).await.unwrap();
     assert_eq!(end, UndoEnd::NotNeeded);
     assert!(how.contains("db-GONE is gone"), "{how}");
     // A control plane may not know of it for a while.
     let long = Duration::from_secs(40)..Duration::from_secs(60);
     assert!(long.contains(&began.elapsed()), "{:?}", began.elapsed());
     let began = Instant::now();
-    interpreter.undo(&out_of_reach(Some("db-GONE".into()), 900)).await.unwrap();
+    interpreter.undo(&pending(&out_of_reach(Some("db-GONE".into()), 900))).await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(5), "it is known by now: {:?}", began.elapsed());
-    // One that is there is waited for, and so is one of which the control plane knows nothing.
-    let there = Rds::new(dynamo.aws()).describe("orders").await.unwrap().resource_id;
-    for instance in [Some(there), None] {
-        let waiting = timeout(Duration::from_secs(3), interpreter.undo(&out_of_reach(instance, 900))).await;
-        assert!(waiting.is_err(), "{waiting:?}");
-    }
+    // One of which the control plane knows nothing is waited for.
+    let unknown = pending(&out_of_reach(None, 900));
+    let waiting = timeout(Duration::from_secs(3), interpreter.undo(&unknown)).await;
+    assert!(waiting.is_err(), "{waiting:?}");
+    // One that is there is looked for where it is now, and neither waited for nor believed gone.
+    let there = Rds::new(dynamo.aws()).describe("orders").await.unwrap();
+    let why = interpreter.undo(&pending(&out_of_reach(Some(there.resource_id), 900))).await.unwrap_err();
+    assert!(why.contains("cannot connect") && why.contains("28P01"), "{why}");
     sandbox.shutdown().await.unwrap();
 }
 
@@ -119,12 +131,14 @@ async fn another(endpoint: &str, action: &str, before: usize) {
 /// A copy under another name, and a server on which clients may have written to it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_is_deleted_only_if_nobody_has_written_to_it() {
-    let seed = "[[instances]]\nidentifier = 'aside'\nmaster_user = 'drill'\ndatabase = 'app'\n\
-                tags = { 'lifeboat:run' = 'run-7' }\n\
-                [[servers]]\nname = 'a'\ndatabase = 'app'\nuser = 'drill'\n";
+    let seed = format!(
+        "[[instances]]\nidentifier = 'aside'\nmaster_user = 'drill'\ndatabase = 'app'\n\
+         tags = {{ 'lifeboat:run' = '{RUN}' }}\n\
+         [[servers]]\nname = 'a'\ndatabase = 'app'\nuser = 'drill'\n"
+    );
     let config = Config {
         runtime: RuntimeChoice::Native,
-        seed: Some(Seed::parse(seed).unwrap()),
+        seed: Some(Seed::parse(&seed).unwrap()),
         ..Config::default()
     };
     let sandbox = Sandbox::start(config).await.unwrap();
@@ -143,13 +157,14 @@ async fn a_copy_is_deleted_only_if_nobody_has_written_to_it() {
         own_sandbox: false,
         instance: None,
         patience_s: 0,
+        tls: None,
     };
     let server = Server::new(reference.clone(), password);
     let client = server.connect("client", LIMIT).await.unwrap();
     let look = server.connect("look", LIMIT).await.unwrap();
     let delete = |since| UndoAction::DeleteInstanceUnlessWritten {
         instance: "copy".into(),
-        run: "run-7".into(),
+        run: RUN.into(),
         never: "db-TARGET".into(),
         patience_s: 60,
         unwritten: Unwritten { server: reference.clone(), since },
@@ -158,7 +173,8 @@ async fn a_copy_is_deleted_only_if_nobody_has_written_to_it() {
     let action = delete(write_state(&look).await.unwrap());
     client.client().batch_execute("CREATE TABLE t (id int)").await.unwrap();
     let first = calls_of(&endpoint, "DescribeDBInstances");
-    let (undone, ()) = tokio::join!(interpreter.undo(&action), async {
+    let planned = pending(&action);
+    let (undone, ()) = tokio::join!(interpreter.undo(&planned), async {
         another(&endpoint, "DescribeDBInstances", first).await;
         rds.rename("aside", "copy").await.unwrap();
     });
@@ -167,11 +183,11 @@ async fn a_copy_is_deleted_only_if_nobody_has_written_to_it() {
     // A client that came back may still commit.
     client.client().batch_execute("BEGIN; INSERT INTO t VALUES (1)").await.unwrap();
     let action = delete(write_state(&look).await.unwrap());
-    let why = interpreter.undo(&action).await.unwrap_err();
+    let why = interpreter.undo(&pending(&action)).await.unwrap_err();
     assert!(why.contains("1 transactions are open"), "{why}");
     assert!(rds.find("copy").await.unwrap().is_some());
     client.client().batch_execute("ROLLBACK").await.unwrap();
-    assert_eq!(interpreter.undo(&action).await.unwrap().0, UndoEnd::Undone);
+    assert_eq!(interpreter.undo(&pending(&action)).await.unwrap().0, UndoEnd::Undone);
     assert_eq!(rds.find("copy").await.unwrap(), None);
     sandbox.shutdown().await.unwrap();
 }
@@ -192,49 +208,58 @@ async fn what_comes_only_after_the_first_look_is_taken_back_as_well() {
         table: "orders".into(),
         table_id: orders.id.clone(),
         marker: "lifeboat_run".into(),
-        run: "run-7".into(),
+        run: RUN.into(),
         keys: vec![canary(1), canary(2)],
     };
     let delete_table = UndoAction::DeleteTable {
-        table: "lifeboat-run-7-copy".into(),
-        run: "run-7".into(),
+        table: format!("lifeboat-{RUN}-0000000a-copy"),
+        run: RUN.into(),
         never: orders.id,
         since: OffsetDateTime::now_utc() - Duration::from_secs(60),
+        tagged: false,
         patience_s: 60,
     };
     let delete_backup = UndoAction::DeleteBackup {
         table: "orders".into(),
-        backup: "lifeboat-run-7-backup".into(),
+        backup: format!("lifeboat-{RUN}-0000000a-backup"),
         patience_s: 60,
     };
     // A call of the run whose answer was lost has its effect while the undo is at its looks.
     let marked = |run: &str| Texts::from([("lifeboat_run".to_owned(), run.to_owned())]);
     let first = calls_of(&endpoint, "GetItem");
-    let (undone, ()) = tokio::join!(interpreter.undo(&delete_items), async {
+    let planned = pending(&delete_items);
+    let (undone, ()) = tokio::join!(interpreter.undo(&planned), async {
         another(&endpoint, "GetItem", first).await;
-        dynamo.put_new("orders", &canary(1), &marked("run-7")).await.unwrap();
+        dynamo.put_new("orders", &canary(1), &marked(RUN)).await.unwrap();
         dynamo.put_new("orders", &canary(2), &marked("another")).await.unwrap();
     });
     assert_eq!(undone.unwrap().0, UndoEnd::Undone);
     assert_eq!(dynamo.get("orders", &canary(1)).await.unwrap(), None);
     assert!(dynamo.get("orders", &canary(2)).await.unwrap().is_some(), "it is not the run's");
     let first = calls_of(&endpoint, "ListBackups");
-    let (undone, ()) = tokio::join!(interpreter.undo(&delete_backup), async {
+    let planned = pending(&delete_backup);
+    let (undone, ()) = tokio::join!(interpreter.undo(&planned), async {
         another(&endpoint, "ListBackups", first).await;
-        dynamo.create_backup("orders", "lifeboat-run-7-backup").await.unwrap();
+        dynamo.create_backup("orders", &format!("lifeboat-{RUN}-0000000a-backup")).await.unwrap();
     });
     assert_eq!(undone.unwrap().0, UndoEnd::Undone);
-    assert!(dynamo.backups("orders", "lifeboat-run-7-backup").await.unwrap().is_empty());
+    assert!(dynamo.backups("orders", &format!("lifeboat-{RUN}-0000000a-backup")).await.unwrap().is_empty());
     let first = calls_of(&endpoint, "DescribeTable");
-    let (undone, ()) = tokio::join!(interpreter.undo(&delete_table), async {
+    let planned = pending(&delete_table);
+    let (undone, ()) = tokio::join!(interpreter.undo(&planned), async {
         another(&endpoint, "DescribeTable", first).await;
-        create(&client, "lifeboat-run-7-copy").await;
+        create(&client, &format!("lifeboat-{RUN}-0000000a-copy")).await;
     });
     assert_eq!(undone.unwrap().0, UndoEnd::Undone);
-    assert_eq!(dynamo.find("lifeboat-run-7-copy").await.unwrap(), None);
+    assert_eq!(dynamo.find(&format!("lifeboat-{RUN}-0000000a-copy")).await.unwrap(), None);
     // Nothing comes any more, and that is said after a while.
     for action in [delete_items, delete_table, delete_backup] {
-        assert_eq!(interpreter.undo(&action).await.unwrap().0, UndoEnd::NotNeeded, "{}", action.describe());
+        assert_eq!(
+            interpreter.undo(&pending(&action)).await.unwrap().0,
+            UndoEnd::NotNeeded,
+            "{}",
+            action.describe()
+        );
     }
     sandbox.shutdown().await.unwrap();
 }

@@ -7,28 +7,28 @@ use rstest::rstest;
 use serde_json::Value;
 
 use crate::support::{
-    BACKED_UP_SEED, Ended, External, Held, Lab, ORDERS_SEED, PLAIN_SEED, Process, Record, Run, Signal,
-    at_each_step, eventually, exhaustion_plan, failover_plan, restore_plan, rows, snapshot, steps_of,
+    BACKED_UP_SEED, Ended, External, Lab, ORDERS_SEED, PLAIN_SEED, Process, Record, Run, Signal,
+    at_each_step, eventually, exhaustion_plan, failover_plan, restore_plan, snapshot, steps_of,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// A sandbox and how it was before a run.
-struct Scene {
-    lab: Lab,
-    sandbox: External,
+pub struct Scene {
+    pub lab: Lab,
+    pub sandbox: External,
     before: Value,
 }
 
 impl Scene {
-    fn new(seed: &str) -> Self {
+    pub fn new(seed: &str) -> Self {
         let lab = Lab::new();
         let sandbox = External::start(&lab, seed);
         let before = snapshot(&sandbox).expect("a snapshot");
         Self { lab, sandbox, before }
     }
 
-    fn failover(&self) -> Run {
+    pub fn failover(&self) -> Run {
         let plan = failover_plan("stable_for = '500ms'");
         Run::start(&self.lab, &self.sandbox, &plan, &[])
     }
@@ -39,11 +39,11 @@ impl Scene {
         Run::start(&self.lab, &self.sandbox, &plan, &["--confirm", &address])
     }
 
-    fn restore(&self, scenario: &str, options: &str) -> Run {
+    pub fn restore(&self, scenario: &str, options: &str) -> Run {
         Run::start(&self.lab, &self.sandbox, &restore_plan(scenario, options), &[])
     }
 
-    fn lifeboat(&self, command: &str) -> Ended {
+    pub fn lifeboat(&self, command: &str) -> Ended {
         let mut started = self.lab.lifeboat();
         started.envs(&self.sandbox.exports).arg(command).arg(self.lab.path("run"));
         Process::start(&self.lab, &mut started).wait(MINUTE)
@@ -51,7 +51,7 @@ impl Scene {
 
     /// Sandbox and database are as before the run: at once but for what goes on in them by themselves (a failover that
     /// was asked for, a session whose client is gone).
-    fn is_as_before(&self) {
+    pub fn is_as_before(&self) {
         eventually("the state before", Duration::from_secs(30), || match snapshot(&self.sandbox) {
             Ok(now) if now == self.before => Ok(()),
             Ok(now) => Err(format!("{now:#}\nbefore: {:#}", self.before)),
@@ -99,7 +99,7 @@ at_each_step! {
         kill_at(scene.failover(), step);
         scene.recover(step);
     },
-    identify_target check_database create_ledger start_probes confirm_steady_state force_failover await_recovery
+    identify_target check_database lock_target create_ledger start_probes confirm_steady_state force_failover await_recovery
     prove_failover read_back await_standby
 }
 
@@ -126,7 +126,7 @@ fn killed_in_a_restore(scenario: &str, options: &str, step: &str) {
 at_each_step! {
     killed_in_a_restore_to_a_moment, restore_plan("rds-pitr", RESTORE_ALL),
     |step: &str| killed_in_a_restore("rds-pitr", RESTORE_ALL, step),
-    identify_target check_database create_canaries choose_moment destroy_canaries await_restorable request_restore
+    identify_target check_database lock_target create_canaries choose_moment destroy_canaries await_restorable request_restore
     await_copy connect_copy prove_moment validate_data compare_settings watch_name guard_copy rename_source rename_copy
     prove_promotion swap_back prove_source prove_copy keep_copy
 }
@@ -136,7 +136,7 @@ const FRESH: &str = "snapshot = \"fresh\"";
 at_each_step! {
     killed_in_a_restore_from_a_fresh_snapshot, restore_plan("rds-snapshot-restore", FRESH),
     |step: &str| killed_in_a_restore("rds-snapshot-restore", FRESH, step),
-    identify_target check_database create_canaries create_snapshot destroy_canaries request_restore await_copy
+    identify_target check_database lock_target create_canaries create_snapshot destroy_canaries request_restore await_copy
     connect_copy prove_moment validate_data compare_settings
 }
 
@@ -194,29 +194,4 @@ fn unwinds(scene: &Scene, mut run: Run, step: &str, signal: Signal) {
     undo.expect_code(0);
     assert!(undo.stdout.contains("nothing is left to undo"), "{undo}");
     scene.lifeboat("judge").expect_code(130);
-}
-
-/// A bystander holds the clean-up up, somebody loses patience, and `lifeboat undo` finishes it.
-#[test]
-fn a_second_signal_stops_there() {
-    let scene = Scene::new(ORDERS_SEED);
-    let mut run = scene.failover();
-    run.await_step("confirm-steady-state");
-    let database = scene.sandbox.database("orders");
-    let schema = rows(&database, "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'lifeboat%'");
-    let schema = schema.expect("the schemas").pop().expect("the drill's schema");
-    let reader = Held::open(&database, &format!("BEGIN; SELECT count(*) FROM {schema}.ledger"));
-    run.process.signal(Signal::SIGINT);
-    // The sessions come first and are no trouble; dropping the schema waits for the reader.
-    run.await_event("the end of the sessions", |event| event["event"] == "undo-ended");
-    run.await_event("the drop of the schema", |event| event["event"] == "undo-started" && event["undo"] == 1);
-    run.process.signal(Signal::SIGINT);
-    let ended = run.process.wait(Duration::from_secs(5));
-    ended.expect_code(130).expect_stderr(&["Ctrl-C again: stopped", "to finish: lifeboat undo"]);
-    drop(reader);
-    let undo = scene.lifeboat("undo");
-    undo.expect_code(0);
-    assert!(undo.stdout.contains(&schema), "{undo}");
-    scene.is_as_before();
-    scene.sandbox.stop(&scene.lab);
 }

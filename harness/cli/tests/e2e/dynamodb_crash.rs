@@ -46,7 +46,7 @@ const MOMENT: &str = "allow_streams = true\nput_back = true";
 at_each_step! {
     killed_in_a_restore_to_a_moment, dynamodb_plan("dynamodb-pitr", MOMENT),
     |step: &str| killed_at("dynamodb-pitr", MOMENT, step),
-    identify_target measure_clock put_canaries choose_moment destroy_canaries await_restorable restore_table await_copy
+    identify_target lock_target measure_clock put_canaries choose_moment destroy_canaries await_restorable restore_table await_copy
     prove_moment compare_items compare_settings put_settings_back
 }
 

@@ -2,7 +2,10 @@
 //!
 //! One program for all subjects, so that they are linked once. Each test has its own folder, ports and servers.
 
+mod budget;
+mod clock_steps;
 mod crash;
+mod disk;
 mod dynamodb;
 mod dynamodb_crash;
 mod dynamodb_lies;
@@ -13,8 +16,16 @@ mod failovers;
 mod gc;
 mod healthy;
 mod hostile;
+mod iam_policy;
+mod identity;
+mod identity_of_tables;
+mod journals;
+mod kept;
 mod lies;
+mod lock;
 mod matrix;
+mod network;
+mod other_account;
 mod plan_mistakes;
 mod promotions;
 mod refusals;
@@ -23,6 +34,10 @@ mod restore_lies;
 mod restores;
 mod runbook;
 mod runtimes;
+mod secrets;
+mod signals;
 mod stand_ins;
+mod stops;
 mod support;
+mod tls;
 mod vanish;

@@ -70,6 +70,9 @@ fn is_refused(lab: &Lab, ended: &Ended, words: &[&str]) {
 #[case::unknown_scenario("\"connection-exhaustion\"", "\"meteor\"", &["`exhaustion`", "`meteor`", "rds-failover"])]
 #[case::scenario_for_another_kind("\"connection-exhaustion\"", "\"rds-failover\"", &["`exhaustion`", "rds-instance", "`plain`"])]
 #[case::production_without_a_cap("name = \"test\"", "name = \"test\"\nproduction = true", &["`exhaustion`", "production", "connections = N"])]
+#[case::tls_without_a_ca("user = \"drill\"", "user = \"drill\"\ntls = \"verify-full\"", &["[targets.plain] tls_ca", "PEM file"])]
+#[case::unknown_tls("user = \"drill\"", "user = \"drill\"\ntls = \"require\"", &["[targets.plain]", "`tls`", "`verify-full`"])]
+#[case::a_ca_without_tls("user = \"drill\"", "user = \"drill\"\ntls = \"off\"\ntls_ca = \"ca.pem\"", &["[targets.plain] tls_ca", "off"])]
 #[case::no_environment("[environment]\nname = \"test\"\nprovider = \"sandbox\"\n", "", &["[environment]", "missing"])]
 #[case::no_toml("kind = \"postgres\"", "kind is postgres", &["not valid TOML", "line 7"])]
 #[case::aws("\"sandbox\"", "\"aws\"", &["\"aws\"", "not released", "provider = \"sandbox\""])]
@@ -83,6 +86,17 @@ fn is_refused(lab: &Lab, ended: &Ended, words: &[&str]) {
     "\"localstack\"\nlocalstack = { auth_token = \"in-clear\" }",
     &["[environment.localstack]", "auth_token", "${NAME}"]
 )]
+#[case::aws_on_this_machine(
+    "\"sandbox\"",
+    "\"aws\"\nendpoint = \"http://127.0.0.1:1\"",
+    &["provider \"aws\"", "`http://127.0.0.1:1`", "allow_loopback = true"]
+)]
+#[case::loopback_where_there_is_no_other(
+    "\"sandbox\"",
+    "\"sandbox\"\nallow_loopback = true",
+    &["allow_loopback", "provider \"sandbox\""]
+)]
+#[case::stop_conditions_target("[[drills]]", "[[stop_conditions]]\nname = \"x\"\nsql = \"select true\"\ntarget = \"plane\"\n[[drills]]", &["`x`", "[targets.plane]"])]
 #[case::sandbox_elsewhere(
     "\"sandbox\"",
     "\"sandbox\"\nendpoint = \"http://10.1.2.3:4566\"",
@@ -104,6 +118,22 @@ fn aws_by_the_variable_for_endpoints() {
     command.arg("run").arg(plan).env("AWS_ENDPOINT_URL", "https://rds.eu-west-1.amazonaws.com");
     let ended = Process::start(&lab, &mut command).wait(AT_ONCE);
     is_refused(&lab, &ended, &["\"aws\"", "not released"]);
+}
+
+/// A variable that sends all tools to a stand-in is not what a plan for AWS means, unless it says so.
+#[test]
+fn aws_and_a_variable_that_leads_to_this_machine() {
+    let lab = Lab::new();
+    let run = |more: &str| {
+        let plan = lab.write("plan.toml", &PLAN.replacen("\"sandbox\"", &format!("\"aws\"{more}"), 1));
+        let mut command = lab.lifeboat();
+        command.arg("run").arg(plan).env("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
+        command.env("PLAIN_PORT", "1").env("PLAIN_PASSWORD", "hunter2");
+        Process::start(&lab, &mut command).wait(AT_ONCE)
+    };
+    is_refused(&lab, &run(""), &["`http://127.0.0.1:1`", "allow_loopback = true", "unset AWS_ENDPOINT_URL"]);
+    // Meant, the run goes on to its target, where nothing answers either.
+    run("\nallow_loopback = true").expect_code(101).expect_stderr(&["127.0.0.1:1", "not released"]);
 }
 
 #[test]

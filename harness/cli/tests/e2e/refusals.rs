@@ -205,7 +205,7 @@ fn folders_that_cannot_be_written(bare: World) {
     let below_a_file = file.join("run");
     let cases: [(&std::path::Path, &str); 3] = [
         (&kept, "is not empty; give another folder"),
-        (&below_a_file, "Not a directory"),
+        (&below_a_file, "it is no folder"),
         // Not even root makes a folder there.
         (std::path::Path::new("/proc/lifeboat/run"), "No such file or directory"),
     ];

@@ -1,12 +1,15 @@
 //! On-demand backups. Their names are not unique: what a run made is known by a name that holds the run's id.
 
-use aws_sdk_dynamodb::types::{BackupSummary, BackupTypeFilter};
+use aws_sdk_dynamodb::types::{BackupDetails, BackupSummary, BackupTypeFilter};
+use lifeboat_model::Made;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::Dynamo;
+use super::client::made;
 use super::times::of_sdk;
+use super::{Dynamo, TableView};
 use crate::AwsError;
+use crate::pages::Pages;
 
 /// A backup as ListBackups shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +26,20 @@ pub struct BackupView {
 }
 
 impl BackupView {
+    fn of_details(details: &BackupDetails) -> Self {
+        Self {
+            arn: details.backup_arn().to_owned(),
+            name: details.backup_name().to_owned(),
+            status: details.backup_status().as_str().to_owned(),
+            created_at: of_sdk(details.backup_creation_date_time()),
+        }
+    }
+
+    /// What stays with it, for an undo of its making.
+    pub fn made(&self) -> Made {
+        Made { id: self.arn.clone(), arn: self.arn.clone(), created_at: self.created_at }
+    }
+
     fn of(summary: &BackupSummary) -> Self {
         let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
         Self {
@@ -55,7 +72,7 @@ impl Dynamo {
 
     async fn list_backups(&self, table: Option<&str>) -> Result<Vec<BackupView>, AwsError> {
         let mut found = Vec::new();
-        let mut after = None;
+        let (mut after, mut pages): (Option<String>, _) = (None, Pages::default());
         loop {
             let page = self
                 .aws()
@@ -71,9 +88,9 @@ impl Dynamo {
                 .await?;
             let views = page.backup_summaries().iter().map(BackupView::of);
             found.extend(views.filter(|backup| backup.status != "DELETED"));
-            match page.last_evaluated_backup_arn() {
-                Some(next) if !next.is_empty() => after = Some(next.to_owned()),
-                _ => return Ok(found),
+            after = pages.next("ListBackups", page.last_evaluated_backup_arn())?;
+            if after.is_none() {
+                return Ok(found);
             }
         }
     }
@@ -93,25 +110,23 @@ impl Dynamo {
         match found {
             Ok(answer) => {
                 let described = answer.backup_description().and_then(|found| found.backup_details());
-                Ok(described.map(|details| BackupView {
-                    arn: details.backup_arn().to_owned(),
-                    name: details.backup_name().to_owned(),
-                    status: details.backup_status().as_str().to_owned(),
-                    created_at: of_sdk(details.backup_creation_date_time()),
-                }))
+                // It shows for a while after it has gone.
+                Ok(described.map(BackupView::of_details).filter(|backup| backup.status != "DELETED"))
             }
             Err(error) if error.code == "BackupNotFoundException" => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// CreateBackup, with one attempt.
+    /// CreateBackup, with one attempt; the new backup.
     ///
     /// # Errors
     /// [`AwsError`]; its effect says whether it may be under way.
-    pub async fn create_backup(&self, table: &str, name: &str) -> Result<(), AwsError> {
+    pub async fn create_backup(&self, table: &str, name: &str) -> Result<BackupView, AwsError> {
+        const CALL: &str = "CreateBackup";
         let call = self.client().create_backup().table_name(table).backup_name(name);
-        call.send().await.map(drop).map_err(|error| AwsError::of("CreateBackup", &error))
+        let answer = call.send().await.map_err(|error| AwsError::of(CALL, &error))?;
+        answer.backup_details().map(BackupView::of_details).ok_or_else(|| AwsError::empty(CALL))
     }
 
     /// DeleteBackup, with one attempt.
@@ -123,12 +138,14 @@ impl Dynamo {
         call.send().await.map(drop).map_err(|error| AwsError::of("DeleteBackup", &error))
     }
 
-    /// RestoreTableFromBackup, with one attempt.
+    /// RestoreTableFromBackup, with one attempt; the new table.
     ///
     /// # Errors
     /// [`AwsError`]; its effect says whether it may be under way.
-    pub async fn restore_backup(&self, arn: &str, target: &str) -> Result<(), AwsError> {
+    pub async fn restore_backup(&self, arn: &str, target: &str) -> Result<TableView, AwsError> {
+        const CALL: &str = "RestoreTableFromBackup";
         let call = self.client().restore_table_from_backup().backup_arn(arn).target_table_name(target);
-        call.send().await.map(drop).map_err(|error| AwsError::of("RestoreTableFromBackup", &error))
+        let answer = call.send().await.map_err(|error| AwsError::of(CALL, &error))?;
+        made(CALL, answer.table_description())
     }
 }

@@ -5,7 +5,7 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, Tag,
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TableDescription, Tag,
 };
 use lifeboat_engine::wait_for;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 
 use super::TableView;
 use super::times::to_sdk;
+use crate::pages::Pages;
 use crate::{Aws, AwsError, Effect};
 
 /// Amazon DynamoDB as one caller sees it.
@@ -87,7 +88,7 @@ impl Dynamo {
     /// [`AwsError`].
     pub async fn tables(&self) -> Result<Vec<String>, AwsError> {
         let mut found = Vec::new();
-        let mut after = None;
+        let (mut after, mut pages): (Option<String>, _) = (None, Pages::default());
         loop {
             let page = self
                 .aws
@@ -98,9 +99,9 @@ impl Dynamo {
                 })
                 .await?;
             found.extend(page.table_names().iter().cloned());
-            match page.last_evaluated_table_name() {
-                Some(next) if !next.is_empty() => after = Some(next.to_owned()),
-                _ => return Ok(found),
+            after = pages.next("ListTables", page.last_evaluated_table_name())?;
+            if after.is_none() {
+                return Ok(found);
             }
         }
     }
@@ -126,11 +127,11 @@ impl Dynamo {
         .map_err(|error| error.to_string())
     }
 
-    /// CreateTable, with one attempt.
+    /// CreateTable, with one attempt; the new table.
     ///
     /// # Errors
     /// [`AwsError`]; its effect says whether it may be under way.
-    pub async fn create(&self, table: &NewTable) -> Result<(), AwsError> {
+    pub async fn create(&self, table: &NewTable) -> Result<TableView, AwsError> {
         const CALL: &str = "CreateTable";
         let incomplete = |error: &dyn std::fmt::Display| AwsError {
             call: CALL,
@@ -154,7 +155,8 @@ impl Dynamo {
             let tag = Tag::builder().key(key).value(value).build();
             call = call.tags(tag.map_err(|error| incomplete(&error))?);
         }
-        call.send().await.map(drop).map_err(|error| AwsError::of(CALL, &error))
+        let answer = call.send().await.map_err(|error| AwsError::of(CALL, &error))?;
+        made(CALL, answer.table_description())
     }
 
     /// DeleteTable, with one attempt.
@@ -166,17 +168,29 @@ impl Dynamo {
         call.send().await.map(drop).map_err(|error| AwsError::of("DeleteTable", &error))
     }
 
-    /// RestoreTableToPointInTime, with one attempt. The moment is sent in whole seconds.
+    /// RestoreTableToPointInTime, with one attempt; the new table. The moment is sent in whole seconds.
     ///
     /// # Errors
     /// [`AwsError`]; its effect says whether it may be under way.
-    pub async fn restore_to(&self, source: &str, target: &str, at: OffsetDateTime) -> Result<(), AwsError> {
+    pub async fn restore_to(
+        &self,
+        source: &str,
+        target: &str,
+        at: OffsetDateTime,
+    ) -> Result<TableView, AwsError> {
+        const CALL: &str = "RestoreTableToPointInTime";
         let call = self
             .client
             .restore_table_to_point_in_time()
             .source_table_name(source)
             .target_table_name(target)
             .restore_date_time(to_sdk(at));
-        call.send().await.map(drop).map_err(|error| AwsError::of("RestoreTableToPointInTime", &error))
+        let answer = call.send().await.map_err(|error| AwsError::of(CALL, &error))?;
+        made(CALL, answer.table_description())
     }
+}
+
+/// The table in an answer. One without is as good as none: what was made has to be looked for.
+pub(super) fn made(call: &'static str, answered: Option<&TableDescription>) -> Result<TableView, AwsError> {
+    answered.map(TableView::of).ok_or_else(|| AwsError::empty(call))
 }

@@ -11,6 +11,8 @@ use time::OffsetDateTime;
 
 use super::times::of_sdk;
 use super::{Dynamo, TableView};
+use crate::pages::Pages;
+use crate::tags::LOCK_TAG;
 use crate::{AwsError, Effect};
 
 /// Point-in-time recovery of a table.
@@ -47,7 +49,7 @@ pub struct TableSettings {
     pub time_to_live: Option<String>,
     /// What its stream shows.
     pub stream: Option<String>,
-    /// Its tags.
+    /// Its tags, but for the lock: that is on the source alone, and only while a run drills it.
     pub tags: BTreeMap<String, String>,
     /// For how many days point-in-time recovery goes back; absent where it is off.
     pub recovery_days: Option<i32>,
@@ -86,7 +88,7 @@ impl Dynamo {
     /// [`AwsError`].
     pub async fn tags(&self, arn: &str) -> Result<BTreeMap<String, String>, AwsError> {
         let mut found = BTreeMap::new();
-        let mut after = None;
+        let (mut after, mut pages): (Option<String>, _) = (None, Pages::default());
         loop {
             let page = self
                 .aws()
@@ -97,9 +99,9 @@ impl Dynamo {
                 })
                 .await?;
             found.extend(page.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())));
-            match page.next_token() {
-                Some(next) if !next.is_empty() => after = Some(next.to_owned()),
-                _ => return Ok(found),
+            after = pages.next("ListTagsOfResource", page.next_token())?;
+            if after.is_none() {
+                return Ok(found);
             }
         }
     }
@@ -136,10 +138,12 @@ impl Dynamo {
         let ttl = answer.time_to_live_description();
         let ttl = ttl.filter(|ttl| ttl.time_to_live_status().is_some_and(|status| on.contains(status)));
         let recovery = self.recovery(&table.name).await?;
+        let mut tags = self.tags(&table.arn).await?;
+        tags.remove(LOCK_TAG);
         Ok(TableSettings {
             time_to_live: ttl.and_then(|ttl| ttl.attribute_name()).map(str::to_owned),
             stream: table.stream.clone(),
-            tags: self.tags(&table.arn).await?,
+            tags,
             recovery_days: recovery.enabled.then_some(recovery.days.unwrap_or(35)),
             protected: table.protected,
             class: table.class.clone().filter(|class| class != "STANDARD"),
@@ -205,6 +209,15 @@ impl Dynamo {
             call = call.tags(tag.map_err(|error| not_sent(CALL, &error))?);
         }
         call.send().await.map(drop).map_err(|error| AwsError::of(CALL, &error))
+    }
+
+    /// UntagResource, with one attempt.
+    ///
+    /// # Errors
+    /// [`AwsError`]; its effect says whether they may be off.
+    pub async fn remove_tags(&self, arn: &str, keys: &[String]) -> Result<(), AwsError> {
+        let call = self.client().untag_resource().resource_arn(arn).set_tag_keys(Some(keys.to_vec()));
+        call.send().await.map(drop).map_err(|error| AwsError::of("UntagResource", &error))
     }
 }
 

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{
     GlobalSecondaryIndexDescription, KeySchemaElement, KeyType, LocalSecondaryIndexDescription, Projection,
     TableDescription,
 };
-use lifeboat_model::TargetIdentity;
+use lifeboat_model::{LockedTarget, Made, TargetIdentity};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -130,6 +130,16 @@ impl TableView {
     /// Whether it can be read, written, and is not being restored any more.
     pub fn is_ready(&self) -> bool {
         self.status == "ACTIVE" && !self.restore.as_ref().is_some_and(|restore| restore.in_progress)
+    }
+
+    /// What stays with it, for an undo of its making.
+    pub fn made(&self) -> Made {
+        Made { id: self.id.clone(), arn: self.arn.clone(), created_at: self.created_at }
+    }
+
+    /// What a lock on it goes by.
+    pub fn locked(&self) -> LockedTarget {
+        LockedTarget::DynamodbTable { table: self.name.clone(), table_id: self.id.clone() }
     }
 
     /// What it is, for the journal.

@@ -7,13 +7,11 @@ use lifeboat_model::{run_began, run_of_name};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::claim::CLOCKS;
 use crate::tags::{EXPIRES_TAG, RUN_TAG};
 
 /// How long after its beginning a run may still make something.
 const LONGEST_RUN: Duration = Duration::from_secs(24 * 3600);
-
-/// By so much the clocks of a run and of AWS may differ.
-const CLOCKS: Duration = Duration::from_secs(600);
 
 /// What kind of thing it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,6 +176,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
+    use crate::tags::LOCK_TAG;
 
     const RUN: &str = "20261121-143954-0a1b2c";
     const OTHER: &str = "20261120-143954-0a1b2c";
@@ -254,6 +253,10 @@ mod tests {
         let mut target = copy();
         target.name = "orders".into();
         target.tags = [("lifeboat:drill".to_owned(), "allowed".to_owned())].into();
+        assert_eq!(standing(target.clone(), AFTER), None);
+        // A lock names a run as well, and says when it expires: it is on what the run drills, not on what it made.
+        target.tags =
+            [(LOCK_TAG.to_owned(), "20261121-143954-0a1b2c until 2026-11-22T00:00:00Z".to_owned())].into();
         assert_eq!(standing(target, AFTER), None);
     }
 

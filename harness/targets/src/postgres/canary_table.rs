@@ -113,8 +113,7 @@ pub async fn server_clock(session: &Session) -> Result<OffsetDateTime, PgError> 
     let query = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
     let micros: i64 = session.client().query_one(query, &[]).await?.get(0);
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000).map_err(|error| PgError {
-        code: None,
-        text: format!("its clock is out of range: {error}"),
         fatal: false,
+        ..PgError::no_answer(format!("its clock is out of range: {error}"))
     })
 }

@@ -8,6 +8,7 @@ mod limits;
 mod own_schema;
 mod probes;
 mod server;
+mod tls;
 pub mod validate;
 mod witness;
 mod writes;

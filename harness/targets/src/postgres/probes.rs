@@ -105,8 +105,7 @@ async fn on_slot(connections: &Connections, slot: u32, statement: String) -> Tri
     };
     let Some(session) = in_use.session().filter(|session| !session.is_closed()) else {
         in_use.end();
-        let text = "the held connection had been closed by the server".into();
-        return PgError { code: None, text, fatal: true }.never_sent();
+        return PgError::no_answer("the held connection had been closed by the server").never_sent();
     };
     match run(session, &statement).await {
         Ok(()) => {

@@ -1,14 +1,19 @@
 //! A server and who connects to it.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use lifeboat_engine::Tried;
-use lifeboat_model::{AttemptOutcome, Secret, ServerRef};
+use lifeboat_model::{AttemptOutcome, Secret, ServerRef, ServerTls};
 use thiserror::Error;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_postgres::config::SslMode;
 use tokio_postgres::error::Severity;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Client, Config, NoTls, Socket};
+
+use super::tls::{Connector, is_distrust};
 
 /// What a server answered, or that it did not.
 #[derive(Debug, Clone, Error)]
@@ -20,12 +25,23 @@ pub struct PgError {
     pub text: String,
     /// Whether the session ended with it (severity FATAL or PANIC, or no answer at all).
     pub fatal: bool,
+    /// Whether the server was not trusted, or has no TLS where there has to be: nobody logged in.
+    pub distrust: bool,
 }
 
 impl PgError {
+    /// The session ended, or was not there, without an answer.
+    pub fn no_answer(text: impl Into<String>) -> Self {
+        Self { code: None, text: text.into(), fatal: true, distrust: false }
+    }
+
     /// No answer within this time.
     pub fn timeout(limit: Duration) -> Self {
-        Self { code: None, text: format!("no answer within {} ms", limit.as_millis()), fatal: true }
+        Self::no_answer(format!("no answer within {} ms", limit.as_millis()))
+    }
+
+    fn distrust(text: String) -> Self {
+        Self { distrust: true, ..Self::no_answer(text) }
     }
 
     /// Whether the server answered that it did not do what was asked. An answer that ends the session can come after a
@@ -36,18 +52,25 @@ impl PgError {
 
     /// Whether the server may let the same role in a little later: it does not answer, starts, stops, or is full.
     pub fn is_passing(&self) -> bool {
-        self.code
-            .as_deref()
-            .is_none_or(|code| code.starts_with("57P") || code.starts_with("53") || code.starts_with("08"))
+        let passing =
+            |code: &str| code.starts_with("57P") || code.starts_with("53") || code.starts_with("08");
+        !self.distrust && self.code.as_deref().is_none_or(passing)
     }
 
     /// What a person can do about it where it came from opening a session, as the end of a sentence; often nothing is
     /// known.
     pub fn advice(&self) -> &'static str {
         match self.code.as_deref() {
+            // What the server says where it lets nobody in without.
+            Some("28000") if self.text.ends_with("no encryption") => {
+                "; the server wants TLS: give the target tls = \"verify-full\" and tls_ca"
+            }
             Some("28P01" | "28000") => "; check the target's user and password",
             Some("3D000") => "; check the target's database",
             Some(_) => "",
+            None if self.distrust => {
+                "; check the target's tls_ca, that the certificate is of this host and valid, and that the server has TLS"
+            }
             None => "; check the target's host and port, and that the server runs",
         }
     }
@@ -71,6 +94,7 @@ impl From<tokio_postgres::Error> for PgError {
                 code: Some(answer.code().code().to_owned()),
                 text: answer.message().to_owned(),
                 fatal: !matches!(answer.parsed_severity(), Some(Severity::Error)),
+                distrust: false,
             };
         }
         let mut text = error.to_string();
@@ -79,27 +103,30 @@ impl From<tokio_postgres::Error> for PgError {
             text = format!("{text}: {next}");
             cause = next.source();
         }
-        Self { code: None, text, fatal: true }
+        if is_distrust(&error) { Self::distrust(text) } else { Self::no_answer(text) }
     }
 }
 
 /// A server and who connects to it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Server {
     reference: ServerRef,
     password: Secret,
+    /// Made at the first connection: the certificates of the CAs of AWS take their time to be read.
+    connector: Arc<OnceLock<Connector>>,
 }
 
 /// An open session. It ends when this is dropped.
 pub struct Session {
     client: Client,
     wire: JoinHandle<()>,
+    tls: Option<Connector>,
 }
 
 impl Server {
     /// From where it is and the password of its role.
     pub fn new(reference: ServerRef, password: Secret) -> Self {
-        Self { reference, password }
+        Self { reference, password, connector: Arc::default() }
     }
 
     /// Where it is and who connects.
@@ -110,7 +137,11 @@ impl Server {
     /// The same server for another role.
     #[must_use]
     pub fn with_role(&self, user: &str, password: Secret) -> Self {
-        Self { reference: ServerRef { user: user.into(), ..self.reference.clone() }, password }
+        Self {
+            reference: ServerRef { user: user.into(), ..self.reference.clone() },
+            password,
+            ..self.clone()
+        }
     }
 
     /// The same server, known as a DB instance by its DbiResourceId.
@@ -126,16 +157,25 @@ impl Server {
         Self { reference: ServerRef { patience_s, ..self.reference }, ..self }
     }
 
+    /// The same server, reached by another way than its own name, which its certificate is of.
+    #[must_use]
+    pub fn with_certificate_of(self, name: &str) -> Self {
+        let tls = self.reference.tls.map(|tls| ServerTls { name: Some(name.into()), ..tls });
+        Self::new(ServerRef { tls, ..self.reference }, self.password)
+    }
+
     /// `host:port`.
     pub fn address(&self) -> String {
         format!("{}:{}", self.reference.host, self.reference.port)
     }
 
-    /// Opens a session, within `limit`. The connection is not encrypted.
+    /// Opens a session, within `limit`. It is encrypted and the server's certificate verified where the reference says so,
+    /// and never otherwise then.
     ///
     /// # Errors
     /// [`PgError`].
     pub async fn connect(&self, application_name: &str, limit: Duration) -> Result<Session, PgError> {
+        let tls = self.connector()?;
         let mut config = Config::new();
         config
             .host(&self.reference.host)
@@ -144,19 +184,41 @@ impl Server {
             .user(&self.reference.user)
             .password(self.password.expose())
             .application_name(application_name)
+            .ssl_mode(if tls.is_some() { SslMode::Require } else { SslMode::Disable })
             .connect_timeout(limit)
             .keepalives_idle(Duration::from_secs(1))
             .keepalives_interval(Duration::from_secs(1))
             .keepalives_retries(5)
             .tcp_user_timeout(Duration::from_secs(10));
-        let (client, connection) =
-            timeout(limit, config.connect(NoTls)).await.map_err(|_| PgError::timeout(limit))??;
-        let wire = tokio::spawn(async move {
-            // Its error reaches whoever waits for an answer on the client.
-            let _ = connection.await;
-        });
-        Ok(Session { client, wire })
+        let opened = match &tls {
+            Some(tls) => timeout(limit, open(&config, tls.clone())).await,
+            None => timeout(limit, open(&config, NoTls)).await,
+        };
+        let (client, wire) = opened.map_err(|_| PgError::timeout(limit))??;
+        Ok(Session { client, wire, tls })
     }
+
+    fn connector(&self) -> Result<Option<Connector>, PgError> {
+        let Some(tls) = &self.reference.tls else { return Ok(None) };
+        if let Some(made) = self.connector.get() {
+            return Ok(Some(made.clone()));
+        }
+        let made = Connector::new(tls).map_err(PgError::distrust)?;
+        Ok(Some(self.connector.get_or_init(|| made).clone()))
+    }
+}
+
+async fn open<T>(config: &Config, tls: T) -> Result<(Client, JoinHandle<()>), tokio_postgres::Error>
+where
+    T: MakeTlsConnect<Socket>,
+    T::Stream: Send + 'static,
+{
+    let (client, connection) = config.connect(tls).await?;
+    let wire = tokio::spawn(async move {
+        // Its error reaches whoever waits for an answer on the client.
+        let _ = connection.await;
+    });
+    Ok((client, wire))
 }
 
 impl Session {
@@ -180,8 +242,12 @@ impl Session {
     ///
     /// Dropping it would leave it open until the answer comes, here and on the server.
     pub async fn give_up(self, limit: Duration) {
-        let Self { client, mut wire } = self;
-        let cancelled = timeout(limit, client.cancel_token().cancel_query(NoTls)).await;
+        let Self { client, mut wire, tls } = self;
+        let token = client.cancel_token();
+        let cancelled = match tls {
+            Some(tls) => timeout(limit, token.cancel_query(tls)).await,
+            None => timeout(limit, token.cancel_query(NoTls)).await,
+        };
         drop(client);
         if matches!(cancelled, Ok(Ok(()))) && timeout(limit, &mut wire).await.is_ok() {
             return;
@@ -191,7 +257,7 @@ impl Session {
 
     /// Ends the session and waits until the socket is closed.
     pub async fn close(self) {
-        let Self { client, wire } = self;
+        let Self { client, wire, .. } = self;
         drop(client);
         let _ = wire.await;
     }

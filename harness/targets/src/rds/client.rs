@@ -2,10 +2,11 @@
 
 use aws_sdk_rds::Client;
 use aws_sdk_rds::primitives::DateTime;
-use aws_sdk_rds::types::SourceType;
+use aws_sdk_rds::types::{Filter, SourceType};
 use time::OffsetDateTime;
 
 use super::{EventView, InstanceView};
+use crate::pages::Pages;
 use crate::{Aws, AwsError};
 
 /// Amazon RDS as one caller sees it.
@@ -59,20 +60,26 @@ impl Rds {
     /// # Errors
     /// [`AwsError`].
     pub async fn instances(&self) -> Result<Vec<InstanceView>, AwsError> {
+        self.instances_with(None).await
+    }
+
+    /// The same for those that a filter lets through; an endpoint that ignores it answers with others as well.
+    pub(super) async fn instances_with(&self, filter: Option<Filter>) -> Result<Vec<InstanceView>, AwsError> {
         let mut found = Vec::new();
-        let mut marker = None;
+        let (mut marker, mut pages): (Option<String>, _) = (None, Pages::default());
         loop {
             let page = self
                 .aws
                 .read(|| async {
-                    let sent = self.client.describe_db_instances().set_marker(marker.clone()).send().await;
+                    let call = self.client.describe_db_instances().set_marker(marker.clone());
+                    let sent = call.set_filters(filter.clone().map(|one| vec![one])).send().await;
                     sent.map_err(|error| AwsError::of("DescribeDBInstances", &error))
                 })
                 .await?;
             found.extend(page.db_instances().iter().map(InstanceView::of));
-            match page.marker() {
-                Some(next) if !next.is_empty() => marker = Some(next.to_owned()),
-                _ => return Ok(found),
+            marker = pages.next("DescribeDBInstances", page.marker())?;
+            if marker.is_none() {
+                return Ok(found);
             }
         }
     }
@@ -92,7 +99,7 @@ impl Rds {
     /// [`AwsError`].
     pub async fn events(&self, identifier: &str, since: OffsetDateTime) -> Result<Vec<EventView>, AwsError> {
         let mut found = Vec::new();
-        let mut marker = None;
+        let (mut marker, mut pages): (Option<String>, _) = (None, Pages::default());
         loop {
             let page = self
                 .aws
@@ -109,9 +116,9 @@ impl Rds {
                 })
                 .await?;
             found.extend(page.events().iter().filter_map(EventView::of));
-            match page.marker() {
-                Some(next) if !next.is_empty() => marker = Some(next.to_owned()),
-                _ => break,
+            marker = pages.next("DescribeEvents", page.marker())?;
+            if marker.is_none() {
+                break;
             }
         }
         found.sort_by_key(|event: &EventView| event.at);

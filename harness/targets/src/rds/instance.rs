@@ -2,7 +2,7 @@
 
 use aws_sdk_rds::primitives::DateTime;
 use aws_sdk_rds::types::{DbInstance, Event};
-use lifeboat_model::TargetIdentity;
+use lifeboat_model::{LockedTarget, Made, TargetIdentity};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -91,6 +91,17 @@ impl InstanceView {
     /// The value of a tag.
     pub fn tag(&self, key: &str) -> Option<&str> {
         self.tags.iter().find(|(found, _)| found == key).map(|(_, value)| value.as_str())
+    }
+
+    /// What stays with it, for an undo of its making.
+    pub fn made(&self) -> Made {
+        Made { id: self.resource_id.clone(), arn: self.arn.clone(), created_at: self.created_at }
+    }
+
+    /// What a lock on it goes by.
+    pub fn locked(&self) -> LockedTarget {
+        let (identifier, resource_id) = (self.identifier.clone(), self.resource_id.clone());
+        LockedTarget::DbInstance { identifier, resource_id }
     }
 
     /// What it is, for the journal.

@@ -10,6 +10,6 @@ mod snapshot;
 pub use client::Rds;
 pub use instance::{EventView, InstanceView};
 pub use probe::api_probe;
-pub use restore::{CopyOf, RestoreRequest};
+pub use restore::{CopyOf, RestoreRequest, Source};
 pub use settings::{SettingDifference, Settings};
 pub use snapshot::SnapshotView;

@@ -3,19 +3,28 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_rds::primitives::DateTime;
-use aws_sdk_rds::types::Tag;
+use aws_sdk_rds::types::{DbInstance, Filter, Tag};
 use time::OffsetDateTime;
 
 use super::{InstanceView, Rds, Settings};
 use crate::AwsError;
+
+/// How a restore is told its source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// By its DbiResourceId: it is that one, whatever its name is by then.
+    ResourceId(String),
+    /// By its identifier, for endpoints that stand in for AWS and know no other way.
+    Identifier(String),
+}
 
 /// What is copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CopyOf {
     /// An instance as it was at a moment, in whole seconds.
     Moment {
-        /// The source's identifier.
-        source: String,
+        /// The source.
+        source: Source,
         /// When.
         at: OffsetDateTime,
     },
@@ -60,31 +69,40 @@ pub(super) fn tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
     tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }
 
+/// The instance in an answer. One without is as good as none: what was made has to be looked for.
+fn view(call: &'static str, answered: Option<&DbInstance>) -> Result<InstanceView, AwsError> {
+    answered.map(InstanceView::of).ok_or_else(|| AwsError::empty(call))
+}
+
 impl Rds {
-    /// RestoreDBInstanceToPointInTime or RestoreDBInstanceFromDBSnapshot, with one attempt.
+    /// RestoreDBInstanceToPointInTime or RestoreDBInstanceFromDBSnapshot, with one attempt; the new instance.
     ///
     /// # Errors
     /// [`AwsError`]; its effect says whether the instance may come to be.
-    pub async fn restore(&self, request: &RestoreRequest) -> Result<(), AwsError> {
+    pub async fn restore(&self, request: &RestoreRequest) -> Result<InstanceView, AwsError> {
         match &request.of {
             CopyOf::Moment { source, at } => {
-                let call = self
-                    .client()
-                    .restore_db_instance_to_point_in_time()
-                    .source_db_instance_identifier(source)
+                const CALL: &str = "RestoreDBInstanceToPointInTime";
+                let call = self.client().restore_db_instance_to_point_in_time();
+                let call = match source {
+                    Source::ResourceId(id) => call.source_dbi_resource_id(id),
+                    Source::Identifier(name) => call.source_db_instance_identifier(name),
+                };
+                let call = call
                     .target_db_instance_identifier(&request.name)
                     .restore_time(DateTime::from_secs(at.unix_timestamp()));
                 let sent = told!(call, request).send().await;
-                sent.map(drop).map_err(|error| AwsError::of("RestoreDBInstanceToPointInTime", &error))
+                view(CALL, sent.map_err(|error| AwsError::of(CALL, &error))?.db_instance())
             }
             CopyOf::Snapshot(snapshot) => {
+                const CALL: &str = "RestoreDBInstanceFromDBSnapshot";
                 let call = self
                     .client()
                     .restore_db_instance_from_db_snapshot()
                     .db_snapshot_identifier(snapshot)
                     .db_instance_identifier(&request.name);
                 let sent = told!(call, request).send().await;
-                sent.map(drop).map_err(|error| AwsError::of("RestoreDBInstanceFromDBSnapshot", &error))
+                view(CALL, sent.map_err(|error| AwsError::of(CALL, &error))?.db_instance())
             }
         }
     }
@@ -106,16 +124,8 @@ impl Rds {
     /// # Errors
     /// [`AwsError`].
     pub async fn find_by_resource_id(&self, resource_id: &str) -> Result<Option<InstanceView>, AwsError> {
-        self.aws().read(|| self.by_resource_id(resource_id)).await
-    }
-
-    async fn by_resource_id(&self, resource_id: &str) -> Result<Option<InstanceView>, AwsError> {
-        let filter =
-            aws_sdk_rds::types::Filter::builder().name("dbi-resource-id").values(resource_id).build();
-        let sent = self.client().describe_db_instances().filters(filter).send().await;
-        let answer = sent.map_err(|error| AwsError::of("DescribeDBInstances", &error))?;
-        // An endpoint that ignores the filter answers with others as well.
-        let found = answer.db_instances().iter().map(InstanceView::of);
+        let filter = Filter::builder().name("dbi-resource-id").values(resource_id).build();
+        let found = self.instances_with(Some(filter)).await?;
         Ok(found.into_iter().find(|instance| instance.resource_id == resource_id))
     }
 
@@ -147,6 +157,15 @@ impl Rds {
         let call = self.client().modify_db_instance().db_instance_identifier(identifier);
         let call = call.new_db_instance_identifier(name).apply_immediately(true);
         call.send().await.map(drop).map_err(|error| AwsError::of("ModifyDBInstance", &error))
+    }
+
+    /// AddTagsToResource, with one attempt.
+    ///
+    /// # Errors
+    /// [`AwsError`]; its effect says whether they may be on.
+    pub async fn add_tags(&self, arn: &str, new: &BTreeMap<String, String>) -> Result<(), AwsError> {
+        let call = self.client().add_tags_to_resource().resource_name(arn).set_tags(Some(tags(new)));
+        call.send().await.map(drop).map_err(|error| AwsError::of("AddTagsToResource", &error))
     }
 
     /// RemoveTagsFromResource, with one attempt.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_rds::types::DbSnapshot;
+use lifeboat_model::Made;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -10,6 +11,7 @@ use super::Rds;
 use super::instance::moment;
 use super::restore::tags;
 use crate::AwsError;
+use crate::pages::Pages;
 
 /// A DB snapshot as DescribeDBSnapshots shows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,6 +56,12 @@ impl SnapshotView {
         }
     }
 
+    /// What stays with it, for an undo of its making. Before it is whole, its time of making is not to be relied on.
+    pub fn made(&self) -> Made {
+        let created_at = self.created_at.filter(|_| self.status == "available");
+        Made { id: self.arn.clone(), arn: self.arn.clone(), created_at }
+    }
+
     /// The value of a tag.
     pub fn tag(&self, key: &str) -> Option<&str> {
         self.tags.iter().find(|(found, _)| found == key).map(|(_, value)| value.as_str())
@@ -61,7 +69,7 @@ impl SnapshotView {
 }
 
 impl Rds {
-    /// CreateDBSnapshot, with one attempt.
+    /// CreateDBSnapshot, with one attempt; the new snapshot.
     ///
     /// # Errors
     /// [`AwsError`].
@@ -70,10 +78,12 @@ impl Rds {
         source: &str,
         name: &str,
         of_drill: &BTreeMap<String, String>,
-    ) -> Result<(), AwsError> {
+    ) -> Result<SnapshotView, AwsError> {
+        const CALL: &str = "CreateDBSnapshot";
         let call = self.client().create_db_snapshot().db_instance_identifier(source);
         let sent = call.db_snapshot_identifier(name).set_tags(Some(tags(of_drill))).send().await;
-        sent.map(drop).map_err(|error| AwsError::of("CreateDBSnapshot", &error))
+        let answer = sent.map_err(|error| AwsError::of(CALL, &error))?;
+        answer.db_snapshot().map(SnapshotView::of).ok_or_else(|| AwsError::empty(CALL))
     }
 
     /// The snapshot of that name, if there is one.
@@ -121,7 +131,7 @@ impl Rds {
     /// The snapshots of one kind, of one instance or of all, on all pages.
     async fn snapshots(&self, kind: &str, of: Option<&str>) -> Result<Vec<SnapshotView>, AwsError> {
         let mut found = Vec::new();
-        let mut marker = None;
+        let (mut marker, mut pages): (Option<String>, _) = (None, Pages::default());
         loop {
             let page = self
                 .aws()
@@ -133,9 +143,9 @@ impl Rds {
                 })
                 .await?;
             found.extend(page.db_snapshots().iter().map(SnapshotView::of));
-            match page.marker() {
-                Some(next) if !next.is_empty() => marker = Some(next.to_owned()),
-                _ => break,
+            marker = pages.next("DescribeDBSnapshots", page.marker())?;
+            if marker.is_none() {
+                break;
             }
         }
         found.retain(|snapshot| snapshot.kind == kind);

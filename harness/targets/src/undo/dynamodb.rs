@@ -10,11 +10,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use lifeboat_engine::wait_for;
-use lifeboat_model::{ItemKey, UndoAction, UndoEnd};
+use lifeboat_model::{ItemKey, Made, PendingUndo, UndoAction, UndoEnd, run_of_name};
 use time::OffsetDateTime;
 
 use super::looks::Misses;
-use crate::dynamodb::{Dynamo, Mark, TableView};
+use crate::claim::{Claim, by_time, untagged};
+use crate::dynamodb::{BackupView, Dynamo, Mark, TableView};
+use crate::tags::RUN_TAG;
 use crate::{Aws, AwsError};
 
 /// Looks for what is not there are so far apart at least.
@@ -27,15 +29,15 @@ const LOOKING_LIMIT: Duration = Duration::from_secs(50);
 const ITEMS_LIMIT: Duration = Duration::from_secs(50);
 
 /// Carries one out.
-pub async fn undo(aws: &Aws, action: &UndoAction) -> Result<(UndoEnd, String), String> {
-    let dynamo = Dynamo::new(aws);
-    match action {
-        UndoAction::DeleteTable { table, run, never, since, patience_s } => {
-            let ours = Ours { run, never, since: *since };
+pub async fn undo(aws: &Aws, pending: &PendingUndo) -> Result<(UndoEnd, String), String> {
+    let (dynamo, made) = (Dynamo::new(aws), pending.made.as_ref());
+    match &pending.action {
+        UndoAction::DeleteTable { table, run, never, since, tagged, patience_s } => {
+            let ours = Ours { run, never, since: *since, tagged: *tagged, made };
             delete_table(&dynamo, table, &ours, Duration::from_secs(*patience_s)).await
         }
         UndoAction::DeleteBackup { table, backup, patience_s } => {
-            delete_backup(&dynamo, table, backup, Duration::from_secs(*patience_s)).await
+            delete_backup(&dynamo, table, backup, made, Duration::from_secs(*patience_s)).await
         }
         UndoAction::DeleteItems { table, table_id, marker, run, keys } => {
             let mark = Mark { attribute: marker.clone(), run: run.clone() };
@@ -50,13 +52,24 @@ struct Ours<'a> {
     run: &'a str,
     never: &'a str,
     since: OffsetDateTime,
+    tagged: bool,
+    /// What it is, where the journal knows it: then that counts alone.
+    made: Option<&'a Made>,
 }
 
 impl Ours<'_> {
-    /// Why a table is not the run's.
+    /// Whether a table is another than the run's, which is known.
+    fn is_another(&self, table: &TableView) -> bool {
+        self.made.is_some_and(|made| table.id != made.id)
+    }
+
+    /// Why a table is not the run's, as far as its description tells.
     fn not(&self, table: &TableView) -> Option<String> {
         if !self.never.is_empty() && table.id == self.never {
             return Some("it is the drill's target".into());
+        }
+        if self.made.is_some() {
+            return None;
         }
         if !table.name.contains(self.run) {
             return Some(format!("its name does not hold the run's id {}", self.run));
@@ -66,6 +79,14 @@ impl Ours<'_> {
             Some(at) if at < self.since => Some(format!("it was made at {at}, before the run")),
             Some(_) => None,
         }
+    }
+
+    /// Whether it carries the run's tag, where that has to tell. Before it is active, AWS may not know its tags.
+    async fn is_tagged(&self, dynamo: &Dynamo, table: &TableView) -> Result<bool, AwsError> {
+        if self.made.is_some() || !self.tagged {
+            return Ok(true);
+        }
+        Ok(dynamo.tags(&table.arn).await?.get(RUN_TAG).is_some_and(|run| run == self.run))
     }
 }
 
@@ -99,8 +120,16 @@ async fn delete_table(
     let Some(first) = look_for(dynamo, || dynamo.find(name)).await? else {
         return Ok((UndoEnd::NotNeeded, format!("there is no table `{name}`")));
     };
+    if ours.is_another(&first) {
+        let text = format!(
+            "the table `{name}` of the run is not there; the one of that name now ({}) is another and was left alone",
+            first.id
+        );
+        return Ok((UndoEnd::NotNeeded, text));
+    }
+    let left = |why: String| format!("table `{name}` is left alone: {why}; look at it and delete it by hand");
     if let Some(why) = ours.not(&first) {
-        return Err(format!("table `{name}` is left alone: {why}; look at it and delete it by hand"));
+        return Err(left(why));
     }
     let (asked, misses) = (AtomicBool::new(false), Misses::default());
     let (asked, misses) = (&asked, &misses);
@@ -109,13 +138,16 @@ async fn delete_table(
         let Some(now) = found.filter(|now| now.id == first.id) else {
             // Without a deletion it may be that it only does not show.
             let done = asked.load(Relaxed) || misses.one_more();
-            return if done { Ok(()) } else { Err("not there".to_owned()) };
+            return if done { Ok(Ok(())) } else { Err("not there".to_owned()) };
         };
         misses.none();
         match now.status.as_str() {
             "DELETING" => asked.store(true, Relaxed),
             // Not deleted before it is whole: AWS refuses that.
             "CREATING" => {}
+            _ if !ours.is_tagged(dynamo, &now).await.map_err(|error| error.to_string())? => {
+                return Ok(Err(left(untagged())));
+            }
             _ => {
                 delete_now(dynamo, &now).await.map_err(|error| error.to_string())?;
                 asked.store(true, Relaxed);
@@ -124,7 +156,7 @@ async fn delete_table(
         Err(format!("status {}", now.status))
     })
     .await
-    .map_err(|error| error.to_string())?;
+    .map_err(|error| error.to_string())??;
     Ok((UndoEnd::Undone, format!("table `{name}` ({}) is gone", first.id)))
 }
 
@@ -137,23 +169,43 @@ async fn delete_now(dynamo: &Dynamo, table: &TableView) -> Result<(), AwsError> 
     dynamo.delete(&table.name).await
 }
 
+/// The run's backups of that name: the one that is known, else those that are not older than the run. Names of backups are
+/// not unique.
+async fn own_backups(
+    dynamo: &Dynamo,
+    table: &str,
+    name: &str,
+    made: Option<&Made>,
+) -> Result<Vec<BackupView>, AwsError> {
+    match made {
+        Some(made) => Ok(dynamo.backup(&made.id).await?.into_iter().collect()),
+        None => {
+            let mut found = dynamo.backups(table, name).await?;
+            let run = run_of_name(name).unwrap_or_default();
+            found.retain(|backup| by_time(run, backup.created_at) == Claim::Ours);
+            Ok(found)
+        }
+    }
+}
+
 async fn delete_backup(
     dynamo: &Dynamo,
     table: &str,
     name: &str,
+    made: Option<&Made>,
     patience: Duration,
 ) -> Result<(UndoEnd, String), String> {
     let some = || async {
-        let found = dynamo.backups(table, name).await?;
+        let found = own_backups(dynamo, table, name, made).await?;
         Ok((!found.is_empty()).then_some(found))
     };
     let Some(first) = look_for(dynamo, some).await? else {
-        return Ok((UndoEnd::NotNeeded, format!("table `{table}` has no backup `{name}`")));
+        return Ok((UndoEnd::NotNeeded, format!("table `{table}` has no backup `{name}` of the run")));
     };
     let misses = Misses::default();
     let misses = &misses;
     wait_for(format!("backup `{name}` to be gone"), dynamo.aws().pace(), patience, || async {
-        let left = dynamo.backups(table, name).await.map_err(|error| error.to_string())?;
+        let left = own_backups(dynamo, table, name, made).await.map_err(|error| error.to_string())?;
         let mut last = format!("{} left", left.len());
         if left.is_empty() {
             return if misses.one_more() { Ok(()) } else { Err(last) };
@@ -182,8 +234,7 @@ async fn delete_items(
         return Ok((UndoEnd::NotNeeded, format!("there is no table `{table}` any more")));
     };
     if now.id != table_id {
-        let text = format!("table `{table}` is another one now ({}, and was {table_id})", now.id);
-        return Ok((UndoEnd::NotNeeded, text));
+        return left_in_another(dynamo, &now, table_id, mark, keys).await;
     }
     let (deleted, misses) = (Mutex::new(BTreeSet::new()), Misses::default());
     let (seen, misses) = (&deleted, &misses);
@@ -213,6 +264,39 @@ async fn delete_items(
     let deleted = deleted.into_inner().unwrap_or_else(PoisonError::into_inner);
     let end = if deleted.is_empty() { UndoEnd::NotNeeded } else { UndoEnd::Undone };
     Ok((end, format!("no canary item is left in `{table}` ({} deleted)", deleted.len())))
+}
+
+/// A table that took the place of the run's target is not written to; but a canary item may have been on its way while it
+/// did so, and is then named to be looked at.
+async fn left_in_another(
+    dynamo: &Dynamo,
+    now: &TableView,
+    table_id: &str,
+    mark: &Mark,
+    keys: &[ItemKey],
+) -> Result<(UndoEnd, String), String> {
+    let table = &now.name;
+    let another = format!("table `{table}` is another one now ({}, and was {table_id})", now.id);
+    let mut left = Vec::new();
+    for key in keys {
+        let found = match dynamo.get(table, key).await {
+            // Its items have another key than the run's.
+            Err(error) if error.code == "ValidationException" => None,
+            found => found.map_err(|error| format!("{another}, and cannot be read: {error}"))?,
+        };
+        if found.is_some_and(|item| item.get(&mark.attribute) == Some(&mark.run)) {
+            left.push(serde_json::json!(key).to_string());
+        }
+    }
+    if left.is_empty() {
+        return Ok((UndoEnd::NotNeeded, format!("{another} and holds no canary item of the run")));
+    }
+    Err(format!(
+        "{another} and was not written to; it holds {} canary item(s) of the run {}: look at them and delete them by hand: {}",
+        left.len(),
+        mark.run,
+        left.join(", ")
+    ))
 }
 
 /// Looks at an item and asks for its deletion where it is the run's; whether it was.

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use lifeboat_engine::Interpreter;
-use lifeboat_model::{Secret, UndoAction, UndoEnd};
+use lifeboat_model::{PendingUndo, Secret, UndoAction, UndoEnd};
 
 use super::postgres::Servers;
-use super::{dynamodb, rds};
+use super::{dynamodb, lock, rds};
 use crate::Aws;
 
 /// Carries out undo actions on servers and control plane.
@@ -30,9 +30,9 @@ impl WorldInterpreter {
 }
 
 impl Interpreter for WorldInterpreter {
-    fn undo<'a>(&'a self, action: &'a UndoAction) -> BoxFuture<'a, Result<(UndoEnd, String), String>> {
+    fn undo<'a>(&'a self, pending: &'a PendingUndo) -> BoxFuture<'a, Result<(UndoEnd, String), String>> {
         async move {
-            match action {
+            match &pending.action {
                 UndoAction::DropSchema { server, schema, comment, application_name } => {
                     let aws = self.aws.as_ref().ok();
                     self.servers.drop_schema(server, aws, schema, comment, application_name).await
@@ -43,13 +43,12 @@ impl Interpreter for WorldInterpreter {
                 UndoAction::DeleteInstance { .. }
                 | UndoAction::DeleteInstanceUnlessWritten { .. }
                 | UndoAction::RestoreName { .. }
-                | UndoAction::DeleteSnapshot { .. } => rds::undo(self.aws()?, &self.servers, action).await,
+                | UndoAction::DeleteSnapshot { .. } => rds::undo(self.aws()?, &self.servers, pending).await,
                 UndoAction::DeleteTable { .. }
                 | UndoAction::DeleteBackup { .. }
-                | UndoAction::DeleteItems { .. } => dynamodb::undo(self.aws()?, action).await,
-                UndoAction::Unknown => {
-                    Err("this version does not know the action; use the one that ran the drill".into())
-                }
+                | UndoAction::DeleteItems { .. } => dynamodb::undo(self.aws()?, pending).await,
+                UndoAction::ReleaseLock { locked, value } => lock::release(self.aws()?, locked, value).await,
+                UndoAction::Unknown(_) => Err("use the lifeboat that ran the drill, or a newer one".into()),
             }
         }
         .boxed()

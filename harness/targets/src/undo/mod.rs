@@ -2,6 +2,7 @@
 
 mod dynamodb;
 mod interpreter;
+mod lock;
 pub(crate) mod looks;
 mod postgres;
 mod rds;

@@ -55,8 +55,7 @@ impl Servers {
                 reference.user, reference.target
             )
         })?;
-        let server = Server::new(reference.clone(), password.clone());
-        let address = server.address();
+        let address = Server::new(reference.clone(), password.clone()).address();
         let known = self.given_up.lock().unwrap_or_else(PoisonError::into_inner).contains(&address);
         // Its control plane has the time to say that it is gone before it is given up.
         let longer = instance.map_or(Duration::ZERO, |(_, aws)| aws.pace() * 2 + LITTLE_PATIENCE);
@@ -66,8 +65,10 @@ impl Servers {
         };
         let what = format!("a connection to {address} as `{}`", reference.user);
         let connecting = wait_for(what, Duration::from_millis(250), limit, || async {
+            let now = whereabouts(reference, instance).await?;
+            let server = Server::new(now, password.clone());
             match server.connect("lifeboat/undo", Duration::from_secs(5)).await {
-                Err(error) if error.is_passing() => Err(error),
+                Err(error) if error.is_passing() => Err(error.to_string()),
                 settled => Ok(settled),
             }
         });
@@ -125,6 +126,22 @@ impl Servers {
         let told = written_since(&session, &unwritten.since, 0, false).await;
         session.close().await;
         told.map_err(|error| error.to_string())
+    }
+}
+
+/// Where a server is now. An address belongs to a name: once the instance was renamed, another one may be there. Where the
+/// control plane cannot be asked, it is taken to be where it was.
+async fn whereabouts(reference: &ServerRef, instance: Option<(&str, &Aws)>) -> Result<ServerRef, String> {
+    let Some((id, aws)) = instance else { return Ok(reference.clone()) };
+    match Rds::new(aws).find_by_resource_id(id).await {
+        Ok(Some(found)) => {
+            let (host, port) = found
+                .endpoint
+                .ok_or_else(|| format!("DB instance `{}` has no address now", found.identifier))?;
+            Ok(ServerRef { host, port, ..reference.clone() })
+        }
+        Ok(None) => Err(format!("no DB instance has the resource id {id}")),
+        Err(_) => Ok(reference.clone()),
     }
 }
 

@@ -1,19 +1,23 @@
 //! Undo actions on Amazon RDS.
 //!
 //! Each looks before it acts, at every turn: a call that was not answered, or refused for now, is made again only after
-//! the state was read.
+//! the state was read. What is deleted is what the journal says that the run made; where it does not say, what carries the
+//! run's tag and was not made before the run. It does not guard against a rename between that look and the call, which AWS
+//! takes by name only.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use lifeboat_engine::wait_for;
-use lifeboat_model::{UndoAction, UndoEnd, Unwritten};
+use lifeboat_model::{Made, PendingUndo, UndoAction, UndoEnd, Unwritten};
 
 use super::looks::Misses;
 use super::postgres::Servers;
+use crate::claim::{Claim, untagged};
 use crate::postgres::Told;
-use crate::rds::{InstanceView, Rds};
-use crate::tags::{EXPIRES_TAG, RUN_TAG};
+use crate::rds::{InstanceView, Rds, SnapshotView};
+use crate::tags::{COPY_OF_TAG, EXPIRES_TAG, RUN_TAG};
 use crate::{Aws, AwsError};
 
 /// After a rename was accepted, so many looks may still find the old name before it is asked for again.
@@ -23,24 +27,24 @@ const LOOKS_FOR_A_NAME: u32 = 12;
 type Ended = Result<(UndoEnd, String), String>;
 
 /// Carries one out.
-pub async fn undo(aws: &Aws, servers: &Servers, action: &UndoAction) -> Ended {
-    let rds = Rds::new(aws);
-    match action {
+pub async fn undo(aws: &Aws, servers: &Servers, pending: &PendingUndo) -> Ended {
+    let (rds, made) = (Rds::new(aws), pending.made.as_ref());
+    match &pending.action {
         UndoAction::DeleteInstance { instance, run, never, patience_s } => {
             let patience = Duration::from_secs(*patience_s);
-            delete_instance(&rds, &Made { instance, run, never, unwritten: None }, patience).await
+            delete_instance(&rds, &Doomed { instance, run, never, made, unwritten: None }, patience).await
         }
         UndoAction::DeleteInstanceUnlessWritten { instance, run, never, patience_s, unwritten } => {
             // The server may be as long in coming back, before anything is asked of the control plane.
             let patience = Duration::from_secs(patience_s + unwritten.server.patience_s);
             let unwritten = Some((servers, unwritten));
-            delete_instance(&rds, &Made { instance, run, never, unwritten }, patience).await
+            delete_instance(&rds, &Doomed { instance, run, never, made, unwritten }, patience).await
         }
         UndoAction::RestoreName { resource_id, name, patience_s } => {
             give_name(&rds, resource_id, name, Duration::from_secs(*patience_s)).await
         }
         UndoAction::DeleteSnapshot { snapshot, run, patience_s } => {
-            delete_snapshot(&rds, snapshot, run, Duration::from_secs(*patience_s)).await
+            delete_snapshot(&rds, snapshot, run, made, Duration::from_secs(*patience_s)).await
         }
         other => Err(format!("to {} is no action on Amazon RDS", other.describe())),
     }
@@ -55,12 +59,9 @@ fn again(error: AwsError) -> Result<Ended, String> {
     if for_now { Err(error.to_string()) } else { Ok(Err(error.to_string())) }
 }
 
-/// A name that holds the run's id without the run's tag: it was made by the run, and may not be told from what somebody
-/// has taken over since.
-fn not_ours(what: &str) -> String {
-    format!(
-        "{what} does not carry the tag {RUN_TAG} of this run any more and was left alone; delete it if nobody keeps it"
-    )
+/// Something that is not deleted: it cannot be told from what somebody has, or keeps.
+fn left(what: &str, why: &str) -> String {
+    format!("{what}: {why} and was left alone; look at it and delete it if nobody keeps it")
 }
 
 async fn patiently<F, Fut>(aws: &Aws, what: String, patience: Duration, look: F) -> Ended
@@ -71,14 +72,67 @@ where
     wait_for(what, aws.pace(), patience, look).await.map_err(|error| error.to_string())?
 }
 
-/// An instance that the run made.
+/// An instance that the run made, or may have made.
 #[derive(Clone, Copy)]
-struct Made<'a> {
+struct Doomed<'a> {
     instance: &'a str,
     run: &'a str,
     never: &'a str,
+    /// What it is, where the journal knows it.
+    made: Option<&'a Made>,
     /// How far the writing to it may have come, and who can look.
     unwritten: Option<(&'a Servers, &'a Unwritten)>,
+}
+
+/// What a look for the run's own finds.
+enum Sight<T> {
+    /// It, to be deleted.
+    There(T),
+    /// It is not there; perhaps another of its name is.
+    Gone(Option<String>),
+    /// Something that may be it, and cannot be told yet.
+    Unclear(String),
+    /// Something that is not to be deleted.
+    Left(String),
+}
+
+/// Looks by name, and by the DbiResourceId where that is known or was told before: somebody may have renamed it.
+async fn look(
+    rds: &Rds,
+    doomed: &Doomed<'_>,
+    told: &OnceLock<String>,
+) -> Result<Sight<InstanceView>, AwsError> {
+    let named = rds.find(doomed.instance).await?;
+    let known = doomed.made.map(|made| made.id.as_str()).or(told.get().map(String::as_str));
+    let Some(id) = known else {
+        let Some(found) = named else { return Ok(Sight::Gone(None)) };
+        let what = format!("DB instance `{}` ({})", doomed.instance, found.resource_id);
+        return Ok(match rds.claim(&found, doomed.run, doomed.never).await? {
+            Claim::Ours => {
+                told.get_or_init(|| found.resource_id.clone());
+                Sight::There(found)
+            }
+            Claim::NotYet(why) => Sight::Unclear(why),
+            Claim::Not(why) => Sight::Left(left(&what, &why)),
+        });
+    };
+    let (ours, other) = match named {
+        Some(found) if found.resource_id == id => (Some(found), None),
+        other => (rds.find_by_resource_id(id).await?, other),
+    };
+    let Some(found) = ours else { return Ok(Sight::Gone(other.map(|other| other.resource_id))) };
+    let what = format!("DB instance `{}` ({id})", found.identifier);
+    let why = if found.resource_id == doomed.never {
+        "it is the target of the drill itself".to_owned()
+    } else if found.tag(RUN_TAG) != Some(doomed.run) {
+        untagged()
+    } else if found.identifier != doomed.instance && found.tag(COPY_OF_TAG) == Some(&found.identifier) {
+        // Whoever gave it that name has clients on it.
+        format!("it was called `{}`, and has the name of its source by now", doomed.instance)
+    } else {
+        return Ok(Sight::There(found));
+    };
+    Ok(Sight::Left(left(&what, &why)))
 }
 
 /// Why an instance of the run's is kept for good: it holds, or may hold, what others wrote to it and nothing else does.
@@ -102,31 +156,41 @@ async fn kept(rds: &Rds, found: &InstanceView, unwritten: &Unwritten, why: Strin
     )
 }
 
+/// How it ends where the run's own is not there (any more).
+fn gone(what: &str, name: &str, other: Option<String>, asked: bool) -> (UndoEnd, String) {
+    let other =
+        other.map(|other| format!("; the one of that name now ({other}) is another and was left alone"));
+    let (end, how) = match asked {
+        true => (UndoEnd::Undone, "deleted"),
+        false => (UndoEnd::NotNeeded, "is not there"),
+    };
+    (end, format!("{what} `{name}` {how}{}", other.unwrap_or_default()))
+}
+
 /// Deletes it. Whether others have written to it is asked before each call, however many there are: a look that misses it,
 /// or a refusal, may be long before the call that has the effect.
-async fn delete_instance(rds: &Rds, made: &Made<'_>, patience: Duration) -> Ended {
-    let Made { instance, run, never, unwritten } = *made;
-    let (asked, missed) = (AtomicBool::new(false), Misses::default());
-    let (asked, missed) = (&asked, &missed);
+async fn delete_instance(rds: &Rds, doomed: &Doomed<'_>, patience: Duration) -> Ended {
+    let Doomed { instance, unwritten, .. } = *doomed;
+    let (asked, missed, told) = (AtomicBool::new(false), Misses::default(), OnceLock::new());
+    let (asked, missed, told) = (&asked, &missed, &told);
     patiently(rds.aws(), format!("`{instance}` to be gone"), patience, || async move {
-        let found = match rds.find(instance).await {
-            Ok(Some(found)) => found,
-            Ok(None) if asked.load(Relaxed) => {
-                return Ok(Ok((UndoEnd::Undone, format!("DB instance `{instance}` deleted"))));
+        let found = match look(rds, doomed, told).await {
+            Ok(Sight::There(found)) => found,
+            Ok(Sight::Gone(_)) if !asked.load(Relaxed) && !missed.one_more() => {
+                return Err("not there".into());
             }
-            Ok(None) if !missed.one_more() => return Err("not there".into()),
-            Ok(None) => {
-                return Ok(Ok((UndoEnd::NotNeeded, format!("DB instance `{instance}` is not there"))));
+            Ok(Sight::Gone(other)) => {
+                return Ok(Ok(gone("DB instance", instance, other, asked.load(Relaxed))));
             }
+            Ok(Sight::Unclear(why)) => {
+                missed.none();
+                return Err(why);
+            }
+            Ok(Sight::Left(why)) => return Ok(Err(why)),
             Err(error) => return again(error),
         };
         missed.none();
-        if found.resource_id == never {
-            return Ok(Err(format!("`{instance}` is the target of the drill itself and was left alone")));
-        }
-        if found.tag(RUN_TAG) != Some(run) {
-            return Ok(Err(not_ours(&format!("DB instance `{instance}`"))));
-        }
+        let instance = found.identifier.as_str();
         if found.status == "deleting" {
             asked.store(true, Relaxed);
             return Err("status deleting".into());
@@ -220,25 +284,54 @@ fn is_changing(instance: &InstanceView) -> bool {
         .any(|status| instance.status.starts_with(status))
 }
 
-async fn delete_snapshot(rds: &Rds, snapshot: &str, run: &str, patience: Duration) -> Ended {
+/// As [`look`]; a snapshot keeps its name. While it is being made, AWS may not say since when.
+async fn look_for_snapshot(
+    rds: &Rds,
+    snapshot: &str,
+    run: &str,
+    made: Option<&Made>,
+) -> Result<Sight<SnapshotView>, AwsError> {
+    let Some(found) = rds.find_snapshot(snapshot).await? else { return Ok(Sight::Gone(None)) };
+    let at = found.created_at.map(|at| at.to_string()).unwrap_or_default();
+    let known = made.and_then(|made| Some((made, made.created_at?)));
+    if let Some((made, created_at)) = known
+        && (found.arn != made.arn || found.created_at.is_some_and(|at| at != created_at))
+    {
+        return Ok(Sight::Gone(Some(format!("{}, made at {at}", found.arn))));
+    }
+    Ok(match rds.claim_snapshot(&found, run).await? {
+        Claim::Ours => Sight::There(found),
+        Claim::NotYet(why) => Sight::Unclear(why),
+        Claim::Not(why) => Sight::Left(left(&format!("DB snapshot `{snapshot}`"), &why)),
+    })
+}
+
+async fn delete_snapshot(
+    rds: &Rds,
+    snapshot: &str,
+    run: &str,
+    made: Option<&Made>,
+    patience: Duration,
+) -> Ended {
     let (asked, missed) = (AtomicBool::new(false), Misses::default());
     let (asked, missed) = (&asked, &missed);
     patiently(rds.aws(), format!("snapshot `{snapshot}` to be gone"), patience, || async move {
-        let found = match rds.find_snapshot(snapshot).await {
-            Ok(Some(found)) => found,
-            Ok(None) if asked.load(Relaxed) => {
-                return Ok(Ok((UndoEnd::Undone, format!("DB snapshot `{snapshot}` deleted"))));
+        match look_for_snapshot(rds, snapshot, run, made).await {
+            Ok(Sight::There(_)) => {}
+            Ok(Sight::Gone(_)) if !asked.load(Relaxed) && !missed.one_more() => {
+                return Err("not there".into());
             }
-            Ok(None) if !missed.one_more() => return Err("not there".into()),
-            Ok(None) => {
-                return Ok(Ok((UndoEnd::NotNeeded, format!("DB snapshot `{snapshot}` is not there"))));
+            Ok(Sight::Gone(other)) => {
+                return Ok(Ok(gone("DB snapshot", snapshot, other, asked.load(Relaxed))));
             }
+            Ok(Sight::Unclear(why)) => {
+                missed.none();
+                return Err(why);
+            }
+            Ok(Sight::Left(why)) => return Ok(Err(why)),
             Err(error) => return again(error),
-        };
-        missed.none();
-        if found.tag(RUN_TAG) != Some(run) {
-            return Ok(Err(not_ours(&format!("DB snapshot `{snapshot}`"))));
         }
+        missed.none();
         match rds.delete_snapshot(snapshot).await {
             Ok(()) => {
                 asked.store(true, Relaxed);

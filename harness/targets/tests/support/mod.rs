@@ -73,6 +73,7 @@ pub async fn dynamo(endpoint: &str) -> Dynamo {
         region: "us-east-1".into(),
         account: None,
         endpoint: Some(endpoint.to_owned()),
+        allow_loopback: false,
         production: false,
         seed: None,
         localstack: None,

@@ -132,6 +132,7 @@ impl OwnServer {
             own_sandbox: true,
             instance: None,
             patience_s: 0,
+            tls: None,
         };
         Server::new(reference, Secret::new(String::new()))
     }
@@ -196,7 +197,7 @@ impl OwnServer {
     }
 
     pub async fn connect(&self) -> Session {
-        crate::support::connect(&self.server()).await
+        self.server().connect("test", Duration::from_secs(5)).await.unwrap()
     }
 
     /// Where a relation's file is.

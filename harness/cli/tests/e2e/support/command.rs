@@ -59,15 +59,18 @@ impl Process {
 
     /// What it said so far, on both streams.
     pub fn said(&self) -> String {
-        let [out, err] = self.said.each_ref().map(read);
-        format!("{}\n--- stdout:\n{out}\n--- stderr:\n{err}", self.command)
+        Said { command: self.command.clone(), said: self.said.clone() }.to_string()
     }
 
     /// Waits for its end.
     pub fn wait(mut self, limit: Duration) -> Ended {
         let what = format!("the end of {}", self.command);
         let status = eventually(&what, limit, || {
-            if self.has_ended() { Ok(self.ended.expect("it has ended")) } else { Err(self.said()) }
+            match self.has_ended() {
+                true => Ok(self.ended.expect("it has ended")),
+                // Read in the failure alone: this is looked at a thousand times a second.
+                false => Err(Said { command: self.command.clone(), said: self.said.clone() }),
+            }
         });
         Ended {
             code: status.code(),
@@ -77,6 +80,19 @@ impl Process {
             took: self.began.elapsed(),
             command: self.command.clone(),
         }
+    }
+}
+
+/// What a process says, read when it is shown.
+struct Said {
+    command: String,
+    said: [PathBuf; 2],
+}
+
+impl std::fmt::Display for Said {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [out, err] = self.said.each_ref().map(read);
+        write!(f, "{}\n--- stdout:\n{out}\n--- stderr:\n{err}", self.command)
     }
 }
 

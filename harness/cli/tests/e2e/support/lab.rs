@@ -53,6 +53,7 @@ impl Lab {
                 command.env_remove(&name);
             }
         }
+        command.env("XDG_STATE_HOME", self.path("state"));
         command.env("TMPDIR", self.temporary()).env("LIFEBOAT_POSTGRES_IMAGE", image());
         command.current_dir(self.folder.path());
         command

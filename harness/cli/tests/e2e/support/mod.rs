@@ -1,6 +1,7 @@
 //! What the tests share: a folder and a sandbox of their own, the command, what a run wrote, and SQL.
 
 mod aws;
+mod cable;
 mod command;
 mod dynamodb;
 mod eventually;
@@ -16,6 +17,7 @@ mod sql;
 mod steps;
 
 pub use aws::Aws;
+pub use cable::Cable;
 pub use command::{Ended, Process, Signal};
 pub use dynamodb::{Table, dynamodb, dynamodb_plan, everything};
 pub use eventually::eventually;

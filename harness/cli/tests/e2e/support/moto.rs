@@ -1,8 +1,11 @@
 //! moto's server, which answers most of AWS's calls and does little of what they say.
 
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+
+use serde_json::Value;
 
 use super::python::beside_python;
 use super::{Lab, eventually};
@@ -12,6 +15,7 @@ const PORTS_TRIED: usize = 5;
 /// A moto server of a test's own; it is killed with the test.
 pub struct Moto {
     child: Child,
+    said: PathBuf,
     pub endpoint: String,
 }
 
@@ -34,7 +38,7 @@ impl Moto {
             .stderr(said)
             .spawn()
             .expect("moto_server starts");
-        let mut moto = Self { child, endpoint: format!("http://127.0.0.1:{port}") };
+        let mut moto = Self { child, said: path.clone(), endpoint: format!("http://127.0.0.1:{port}") };
         // What it says of itself, since somebody else may be the one who answers there.
         let listens = eventually("moto to listen", Duration::from_secs(60), || {
             let ended = moto.child.try_wait().expect("a child of this process").is_some();
@@ -50,13 +54,28 @@ impl Moto {
 
     /// Runs the AWS CLI against it; the answer must be success.
     pub fn aws(&self, arguments: &[&str]) {
+        self.answer(arguments);
+    }
+
+    /// What it answers.
+    pub fn told(&self, arguments: &[&str]) -> Value {
+        serde_json::from_slice(&self.answer(arguments)).expect("JSON")
+    }
+
+    fn answer(&self, arguments: &[&str]) -> Vec<u8> {
         let output = Command::new(beside_python("aws"))
-            .args(["--endpoint-url", &self.endpoint, "--region", "us-east-1"])
+            .args(["--output", "json", "--endpoint-url", &self.endpoint, "--region", "us-east-1"])
             .args(arguments)
             .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")])
             .output()
             .expect("the AWS CLI runs");
         assert!(output.status.success(), "aws {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    }
+
+    /// The requests that it answered, as it says them.
+    pub fn said(&self) -> String {
+        std::fs::read_to_string(&self.said).expect("what it said")
     }
 }
 

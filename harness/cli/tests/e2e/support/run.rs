@@ -44,7 +44,7 @@ impl Run {
     pub fn await_event(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) {
         let journal = self.dir.join("journal.jsonl");
         let mut ended = false;
-        eventually(what, Duration::from_secs(180), || {
+        eventually(what, Duration::from_secs(330), || {
             if journal_of(&journal).iter().any(&wanted) {
                 return Ok(());
             }
@@ -53,6 +53,12 @@ impl Run {
             ended = self.process.has_ended();
             Err("not in the journal")
         });
+    }
+
+    /// The run's id, once it has begun.
+    pub fn id(&self) -> String {
+        let events = journal_of(&self.dir.join("journal.jsonl"));
+        events[0]["run_id"].as_str().expect("a run's id").to_owned()
     }
 
     /// Waits for its end, and holds what it wrote against itself.

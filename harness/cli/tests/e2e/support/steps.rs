@@ -22,6 +22,7 @@ pub fn steps_of(plan: &str) -> Vec<&'static str> {
         rpo: entry.rpo.map(|text| text.0),
         options: entry.options.clone(),
         probe: ProbeSettings { interval: second, deadline: second, notice: second, api_interval: second },
+        safety: plan.safety.clone(),
         confirmed: BTreeSet::new(),
         own_sandbox: false,
     };

@@ -93,7 +93,7 @@ struct Different {
 /// [`PgError`] of either side.
 pub async fn compare(pairs: &[Pair<'_>], shape: &TableShape, filter: &Filter) -> Result<Comparison, PgError> {
     let Some(pair) = pairs.first() else {
-        return Err(PgError { code: None, text: "there is no session to read with".into(), fatal: true });
+        return Err(PgError::no_answer("there is no session to read with"));
     };
     let whole = Part { from: 0, to: None };
     let ranges = pair.version() >= RANGE_SCANS;

@@ -49,7 +49,7 @@ async fn answer(session: &Session, sql: &str) -> Result<Answer, PgError> {
     let columns = client.prepare(sql).await?.columns().len();
     if columns != 1 {
         let text = format!("it gives {columns} columns; select one value");
-        return Err(PgError { code: None, text, fatal: false });
+        return Err(PgError { fatal: false, ..PgError::no_answer(text) });
     }
     // The line break ends a comment that the query may end with.
     let rows =

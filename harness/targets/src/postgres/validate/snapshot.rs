@@ -121,8 +121,6 @@ pub(super) async fn apart<T>(
     };
     match timeout_at(deadline, steps).await {
         Ok(done) => done,
-        Err(_) => {
-            Err(PgError { code: None, text: "the time for the validation is over".into(), fatal: true })
-        }
+        Err(_) => Err(PgError::no_answer("the time for the validation is over")),
     }
 }

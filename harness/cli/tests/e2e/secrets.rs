@@ -1,0 +1,177 @@
+//! Known secrets, and a search of all that a command says and writes, with every log at its most talkative: none of them
+//! is anywhere.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::crash::Scene;
+use crate::support::{Ended, ORDERS_SEED, Process, Signal, failover_plan};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+const KEY: &str = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY73";
+const TOKEN: &str = "FwoGZXIvYXdzEBYaDHsessionTOKEN0123456789EXAMPLEabcdefgh";
+const WRONG: &str = "wrong-Passw0rd-of-the-test-4711";
+const OF_ADDRESS: &str = "address-Passw0rd-of-the-test-4712";
+
+/// Base64, as a header for basic authentication has it.
+fn base64(text: &str) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for chunk in text.as_bytes().chunks(3) {
+        let word =
+            chunk.iter().fold(0_u32, |word, byte| (word << 8) | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        for place in 0..=chunk.len() {
+            out.push(char::from(DIGITS[(word >> (18 - 6 * place)) as usize & 63]));
+        }
+    }
+    out
+}
+
+/// The secrets, each in the forms in which it may be written.
+struct Search {
+    needles: Vec<(String, Vec<u8>)>,
+    bytes: usize,
+}
+
+impl Search {
+    fn new(password: &str) -> Self {
+        let mut needles = Vec::new();
+        for (name, secret) in [
+            ("password", password),
+            ("key", KEY),
+            ("token", TOKEN),
+            ("wrong", WRONG),
+            ("address", OF_ADDRESS),
+        ] {
+            let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+            let listed = format!("{:?}", secret.as_bytes());
+            // Two bytes less at either end, where base64 of a longer text differs.
+            let inner = base64(&secret[..secret.len() / 3 * 3]);
+            for form in [secret.to_owned(), hex, listed.trim_matches(['[', ']']).to_owned(), inner] {
+                needles.push((name.to_owned(), form.into_bytes()));
+            }
+        }
+        Self { needles, bytes: 0 }
+    }
+
+    fn text(&mut self, place: &str, bytes: &[u8]) {
+        self.bytes += bytes.len();
+        for (name, needle) in &self.needles {
+            if let Some(at) = bytes.windows(needle.len()).position(|window| window == needle) {
+                let around = String::from_utf8_lossy(&bytes[at.saturating_sub(300)..at]).into_owned();
+                panic!("{place} holds the {name}, after: {around}");
+            }
+        }
+    }
+
+    fn said(&mut self, what: &str, ended: &Ended) {
+        self.text(&format!("stdout of {what}"), ended.stdout.as_bytes());
+        self.text(&format!("stderr of {what}"), ended.stderr.as_bytes());
+    }
+
+    fn folder(&mut self, dir: &Path) {
+        for entry in std::fs::read_dir(dir).expect("the folder") {
+            let path = entry.expect("an entry").path();
+            self.text(&path.display().to_string(), &std::fs::read(&path).expect("a file"));
+        }
+    }
+}
+
+/// An address with a password, which answers 204.
+fn health() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = write!(stream, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+        }
+    });
+    format!("http://shop:{OF_ADDRESS}@127.0.0.1:{port}/health")
+}
+
+/// The command with all secrets set and every log at its most talkative.
+fn lifeboat(scene: &Scene, health: &str) -> Command {
+    let mut command = scene.lab.lifeboat();
+    command.envs(&scene.sandbox.exports).env("HEALTH", health).env("SHOP_PASSWORD", OF_ADDRESS);
+    command.env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE").env("AWS_SECRET_ACCESS_KEY", KEY);
+    command.env("AWS_SESSION_TOKEN", TOKEN);
+    command.env("LIFEBOAT_LOG", "trace").env("RUST_LOG", "trace").env("RUST_BACKTRACE", "full");
+    command
+}
+
+#[test]
+fn no_secret_is_in_anything_that_is_said_or_written() {
+    let scene = Scene::new(ORDERS_SEED);
+    let password = scene.sandbox.exports["LIFEBOAT_SANDBOX_PASSWORD"].clone();
+    let mut search = Search::new(&password);
+    let health = health();
+    // As on AWS: with the caller's own key and token.
+    let aws = |drill: &str| {
+        let plan = failover_plan(drill).replacen("\"sandbox\"", "\"aws\"\nallow_loopback = true", 1);
+        plan.replacen("user = \"drill\"", "user = \"drill\"\ntls = \"off\"\napp_health = \"${HEALTH}\"", 1)
+            + "\n[[stop_conditions]]\nname = \"shop\"\nhttp = \"${HEALTH}\"\nevery = \"200ms\"\n"
+    };
+    let run = |name: &str, plan: &str, change: &dyn Fn(&mut Command)| {
+        let plan = scene.lab.write(&format!("{name}.toml"), plan);
+        let mut command = lifeboat(&scene, &health);
+        command.args(["run", "--json"]).arg(plan).arg("--out").arg(scene.lab.path(name));
+        change(&mut command);
+        command
+    };
+    let drill = "probe_interval = '50ms'\nstable_for = '300ms'";
+
+    let whole = Process::start(&scene.lab, &mut run("whole", &aws(drill), &|_| {})).wait(MINUTE * 3);
+    whole.expect_code(0);
+    assert!(whole.stderr.contains("TRACE") && whole.stderr.contains("hyper"), "the logs were not talkative");
+    search.said("a run", &whole);
+
+    let wrong = |command: &mut Command| {
+        command.env("LIFEBOAT_SANDBOX_PASSWORD", WRONG);
+    };
+    let refused = Process::start(&scene.lab, &mut run("refused", &aws(drill), &wrong)).wait(MINUTE);
+    refused.expect_code(101);
+    search.said("a run with a wrong password", &refused);
+
+    let mut cut = crate::support::Run {
+        process: Process::start(&scene.lab, &mut run("cut", &aws(drill), &|_| {})),
+        dir: scene.lab.path("cut"),
+    };
+    cut.await_step("confirm-steady-state");
+    cut.process.signal(Signal::SIGKILL);
+    search.said("a run that was killed", &cut.process.wait(MINUTE));
+    for (subcommand, dir) in [("undo", "cut"), ("judge", "cut"), ("judge", "whole"), ("undo", "refused")] {
+        let mut command = lifeboat(&scene, &health);
+        let ended = Process::start(&scene.lab, command.arg(subcommand).arg(scene.lab.path(dir))).wait(MINUTE);
+        assert_ne!(ended.code, Some(1), "{subcommand} {dir}: {}", ended.stderr.len());
+        search.said(subcommand, &ended);
+    }
+
+    // Plans that are wrong in the very place.
+    let bad = [
+        aws(drill).replacen("${HEALTH}", &health, 1),
+        aws(drill).replacen("\"${LIFEBOAT_SANDBOX_PASSWORD}\"", &format!("\"{WRONG}\""), 1),
+        aws(drill).replacen("\"${LIFEBOAT_SANDBOX_PASSWORD}\"", &format!("\"{WRONG}"), 1),
+        aws(drill).replacen("\"${LIFEBOAT_SANDBOX_PASSWORD}\"", &format!("[\"{WRONG}\"]"), 1),
+        aws(drill).replacen("${AWS_ENDPOINT_URL}", "http://a:${SHOP_PASSWORD}@127.0.0.1:1", 1),
+        failover_plan("").replacen("${AWS_ENDPOINT_URL}", "http://a:${SHOP_PASSWORD}@127.0.0.1:1", 1),
+        aws(drill).replacen("${HEALTH}", "http://a:${SHOP_PASSWORD}@no host/", 1),
+    ];
+    for (number, plan) in bad.iter().enumerate() {
+        let name = format!("bad-{number}");
+        let ended = Process::start(&scene.lab, &mut run(&name, plan, &|_| {})).wait(MINUTE);
+        assert_ne!(ended.code, Some(0), "{number}");
+        search.said(&name, &ended);
+    }
+    for dir in ["whole", "refused", "cut"] {
+        search.folder(&scene.lab.path(dir));
+    }
+    assert!(search.bytes > 100_000, "only {} bytes were searched", search.bytes);
+    scene.is_as_before();
+    scene.sandbox.stop(&scene.lab);
+}
