@@ -58,7 +58,8 @@ async fn take<S: Locks>(shared: S, context: Context, holder: Arc<OnceLock<Holder
     let aws = shared.aws().await;
     let lock = TargetLock::new(&aws, shared.locked()?);
     let (target, value) = (lock.target(), holder.value());
-    let before = look(&lock)
+    let before = lock
+        .look()
         .await
         .map_err(|error| error.ends_step(format!("cannot look whether {target} is locked")))?;
     let before = before.ok_or_else(|| {
@@ -72,23 +73,25 @@ async fn take<S: Locks>(shared: S, context: Context, holder: Arc<OnceLock<Holder
         LockStanding::Expired(other) => Some(other),
         held => return Err(StepError::Failed(refusal(target, &held))),
     };
-    let shows = || async { Ok(look(&lock).await?.is_some_and(|now| now.lock.as_ref() == Some(&value))) };
+    let shows = || async { Ok(lock.look().await?.is_some_and(|now| now.lock.as_ref() == Some(&value))) };
     // Again after a call that was refused or lost: another run may have come first.
+    let refused = OnceLock::new();
     let write = || async {
-        let now = look(&lock).await?.and_then(|now| now.lock).filter(|now| Some(now) != before.lock.as_ref());
+        let now = lock.look().await?.and_then(|now| now.lock).filter(|now| Some(now) != before.lock.as_ref());
         match LockStanding::of(now.as_deref(), &holder.run, OffsetDateTime::now_utc()) {
-            held @ (LockStanding::Held(_) | LockStanding::Unreadable(_)) => Err(AwsError {
-                call: "the look at the lock",
-                code: "locked".into(),
-                message: refusal(target, &held),
-                effect: Effect::None,
-            }),
+            held @ (LockStanding::Held(_) | LockStanding::Unreadable(_)) => {
+                let message = refused.get_or_init(|| refusal(target, &held)).clone();
+                Err(AwsError { call: "AddTags", code: "not-sent".into(), message, effect: Effect::None })
+            }
             LockStanding::Free | LockStanding::Expired(_) => lock.write(&before.arn, holder).await,
         }
     };
-    until_accepted(&aws, write, shows)
-        .await
-        .map_err(|error| error.ends_step(format!("cannot lock {target} with the tag {LOCK_TAG}")))?;
+    until_accepted(&aws, write, shows).await.map_err(|error| match (refused.get(), error.effect) {
+        (Some(why), Effect::None) => StepError::Failed(why.clone()),
+        // A write before it was lost: the undo takes off what is this run's.
+        (Some(why), Effect::Perhaps) => StepError::Indeterminate(why.clone()),
+        (None, _) => error.ends_step(format!("cannot lock {target} with the tag {LOCK_TAG}")),
+    })?;
     // Nothing tells that nobody else is about to write: only time does.
     pause(aws.pace() * SETTLE).await;
     read_back(&lock, &before, holder).await?;
@@ -101,10 +104,6 @@ async fn take<S: Locks>(shared: S, context: Context, holder: Arc<OnceLock<Holder
         context.observe(TAKEN_OVER, text);
     }
     Ok(())
-}
-
-async fn look(lock: &TargetLock) -> Result<Option<Tagged>, AwsError> {
-    lock.look().await
 }
 
 /// Whoever wrote last has the lock. What was there before may still show for a while.

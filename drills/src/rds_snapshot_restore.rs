@@ -19,8 +19,8 @@ use crate::restore::{checks as of_restore, guard, options, steps};
 use snapshot::{Choice, Own};
 
 /// What the catalogue says about the options, as (key, meaning).
-const MEANINGS: [(&str, &str); 9] = {
-    let [a, b, c, d, e, f, g, h] = options::MEANINGS;
+const MEANINGS: [(&str, &str); 11] = {
+    let [a, b, c, d, e, f, g, h, i, j] = options::MEANINGS;
     [
         ("snapshot", "latest-automated (the default), fresh, or a snapshot's identifier"),
         a,
@@ -31,6 +31,8 @@ const MEANINGS: [(&str, &str); 9] = {
         f,
         g,
         h,
+        i,
+        j,
     ]
 };
 

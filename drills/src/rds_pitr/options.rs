@@ -7,8 +7,8 @@ use serde::Deserialize;
 use crate::restore::options::{self, CopyOptions};
 
 /// What the catalogue says about all options, as (key, meaning).
-pub const MEANINGS: [(&str, &str); 11] = {
-    let [a, b, c, d, e, f, g, h] = options::MEANINGS;
+pub const MEANINGS: [(&str, &str); 13] = {
+    let [a, b, c, d, e, f, g, h, i, j] = options::MEANINGS;
     [
         a,
         b,
@@ -18,6 +18,8 @@ pub const MEANINGS: [(&str, &str); 11] = {
         f,
         g,
         h,
+        i,
+        j,
         ("keep", "whether the copy stays, without any tag of the drill (default false)"),
         ("promote", "whether the copy takes the source's name for a while; not in production"),
         ("writes_stopped", "that nobody writes to the source, which promote needs and checks"),
@@ -34,7 +36,7 @@ pub struct Own {
 }
 
 pub fn read(params: &Params, target: &RdsInstanceTarget) -> Result<(Own, CopyOptions), OptionsError> {
-    let (own, common): (Own, _) = options::read(params, &["keep", "promote", "writes_stopped"])?;
+    let (own, common): (Own, CopyOptions) = options::read(params, &["keep", "promote", "writes_stopped"])?;
     if own.promote && params.environment.production {
         let text =
             "promote = true is refused in production: clients would meet the copy under the source's name";
@@ -42,6 +44,10 @@ pub fn read(params: &Params, target: &RdsInstanceTarget) -> Result<(Own, CopyOpt
     }
     if own.promote && (target.host.is_some() || target.port.is_some()) {
         let text = "promote = true needs the instance's own endpoint, which goes with the name: drop host and port of the target";
+        return Err(params.wrong(text));
+    }
+    if own.promote && !common.fallback_classes.is_empty() {
+        let text = "promote = true does not go with fallback_classes: clients would meet another class under the source's name";
         return Err(params.wrong(text));
     }
     if own.promote && !own.writes_stopped {

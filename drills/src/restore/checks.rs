@@ -9,6 +9,7 @@ use lifeboat_targets::postgres::{Canaries, ServerWitness};
 use lifeboat_targets::rds::{InstanceView, SettingDifference, Settings};
 
 use super::canaries;
+use super::copy::NO_ROOM;
 
 /// So many findings are in a message; the record holds all of them.
 const SHOWN: usize = 20;
@@ -159,7 +160,13 @@ fn settings_as_asked(record: &DrillRecord) -> Finding {
     match differences(record) {
         Err(finding) => finding,
         Ok((missing, _)) if missing.is_empty() => {
-            Finding::new(Judgement::Passed, "class, network, parameter group and the rest are as asked for")
+            let full: Vec<String> = record.observed(NO_ROOM).unwrap_or_default();
+            let apart = match full.len() {
+                0 => String::new(),
+                _ => format!("; the time is that of a fallback: RDS had no capacity for {}", full.join(", ")),
+            };
+            let text = format!("class, network, parameter group and the rest are as asked for{apart}");
+            Finding::new(Judgement::Passed, text)
         }
         Ok((missing, _)) => Finding::new(Judgement::Failed, list(&missing)),
     }

@@ -10,8 +10,8 @@ use lifeboat_targets::postgres::{PgError, Server, ServerWitness, server_witness}
 use lifeboat_targets::rds::{CopyOf, InstanceView, Rds, RestoreRequest, Source};
 use lifeboat_targets::{AwsError, Claim, Effect};
 
-use super::canaries;
 use super::scene::Scene;
+use super::{canaries, places};
 use crate::access::instance_server;
 use crate::calls::Answer;
 use crate::same;
@@ -40,6 +40,9 @@ const NOTHING_TO_RESTORE: [&str; 6] = [
     "InvalidRestoreFault",
 ];
 
+/// What is observed of places that had no room for the copy.
+pub const NO_ROOM: &str = "no-capacity";
+
 /// How long an available copy gets to answer its first query: a fresh name takes its time to be known.
 const FIRST_QUERY: Duration = Duration::from_secs(60);
 
@@ -66,14 +69,12 @@ pub async fn request_restore(s: Scene, context: Context) -> Result<(), StepError
         (None, None) => return Err(StepError::Failed("what to restore is not known".into())),
     };
     let settings = source.settings.for_a_copy(s.options.multi_az);
-    let request = RestoreRequest { of, name: name.clone(), settings, tags: s.tags() };
-    context.observe("asked-settings", &request.settings);
+    let request = RestoreRequest { of, name: name.clone(), settings, zone: None, tags: s.tags() };
     context.observe("asked-tags", &request.tags);
     same::instance(&rds, &source).await?;
     let answer = Answer::new();
     context.mark("restore-requested");
-    let asked = rds.aws().change(|| answer.keep(rds.restore(&request)), || shows(&s, &rds, &name)).await;
-    match asked {
+    match ask_for(&s, &context, &rds, request, &answer).await {
         Ok(_) => {}
         // What cannot be restored is no defect of the drill: it is what the drill is there to find.
         Err(error)
@@ -99,6 +100,41 @@ pub async fn request_restore(s: Scene, context: Context) -> Result<(), StepError
         .await
         .map_err(StepError::indeterminate)?;
     session.close().await;
+    Ok(())
+}
+
+/// Asks for the copy, and where RDS has no room for it, for one in the plan's next place.
+async fn ask_for(
+    s: &Scene,
+    context: &Context,
+    rds: &Rds,
+    mut request: RestoreRequest,
+    answer: &Answer<InstanceView>,
+) -> Result<(), AwsError> {
+    let mut without_room = Vec::new();
+    let places = places::of(&request.settings.class, &s.options);
+    let mut places = places.into_iter().peekable();
+    while let Some(place) = places.next() {
+        (request.settings.class, request.zone) = (place.class.clone(), place.zone.clone());
+        context.observe("asked-settings", &request.settings);
+        let name = &request.name;
+        let asked = rds.aws().change(|| answer.keep(rds.restore(&request)), || shows(s, rds, name)).await;
+        match asked {
+            Err(error) if places::has_no_room(&error) => {
+                without_room.push(place.to_string());
+                context.observe(NO_ROOM, &without_room);
+                if places.peek().is_none() {
+                    let message = format!(
+                        "{} (tried: {}); drill again later, or list more in fallback_classes and fallback_zones",
+                        error.message,
+                        without_room.join(", ")
+                    );
+                    return Err(AwsError { message, ..error });
+                }
+            }
+            Ok(_) | Err(_) => return asked.map(drop),
+        }
+    }
     Ok(())
 }
 

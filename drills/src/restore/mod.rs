@@ -10,6 +10,7 @@ pub mod keep;
 pub mod measure;
 pub mod moment;
 pub mod options;
+pub mod places;
 pub mod scene;
 pub mod steps;
 pub mod verify;

@@ -8,10 +8,17 @@ use lifeboat_targets::postgres::validate::{Expectations, QueryExpectation, Table
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::places;
+
 /// What the catalogue says about them, as (key, meaning).
-pub const MEANINGS: [(&str, &str); 8] = [
+pub const MEANINGS: [(&str, &str); 10] = [
     ("give_up", "how long the copy may take to become available"),
     ("multi_az", "whether the copy is asked to be Multi-AZ (default false)"),
+    ("fallback_classes", "classes to try one after the other where RDS has no capacity for the source's"),
+    (
+        "fallback_zones",
+        "Availability Zones to try, each with each class, where it has none in that which it chooses",
+    ),
     ("copy_host", "where the copy is reached, if not at its endpoint"),
     ("copy_port", "its port there"),
     ("tables", "the tables to compare, each { name, as_of or at_least }; without it all of them, exactly"),
@@ -27,6 +34,10 @@ pub struct CopyOptions {
     give_up: Option<DurationText>,
     #[serde(default)]
     pub multi_az: bool,
+    #[serde(default)]
+    pub fallback_classes: Vec<String>,
+    #[serde(default)]
+    pub fallback_zones: Vec<String>,
     pub copy_host: Option<String>,
     pub copy_port: Option<Port>,
     #[serde(default)]
@@ -47,6 +58,7 @@ pub fn read<Own: DeserializeOwned>(
     let (of_drill, common) = all.partition(|(key, _)| own.contains(&key.as_str()));
     let with = |options| Params { options, ..params.clone() };
     let common: CopyOptions = with(common).options()?;
+    places::check(&common, params)?;
     Ok((with(of_drill).options()?, common))
 }
 

@@ -47,7 +47,7 @@ pub fn restore_and_verify(plan: Plan, s: &Scene) -> Plan {
             move || of_undo.undo_copy(),
         )
         .makes(Makes {
-            what: "a DB instance of the source's class, with its allocated storage (twice the price if Multi-AZ)",
+            what: "a DB instance of the source's class (or one of fallback_classes), with its allocated storage (twice the price if Multi-AZ)",
             restored: true,
         }),
     )

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use futures_util::future::join_all;
-use lifeboat_engine::{Clock, Journal, Ledger, RunFiles, Services, Watching, judge_dir, run_drill};
+use lifeboat_engine::{Clock, Journal, Ledger, RunFiles, Services, Watching, doubt, judge_dir, run_drill};
 use lifeboat_model::{EventKind, ExitCode, JOURNAL_FORMAT, Provider, Restoration, RunRecord};
 use lifeboat_targets::WorldInterpreter;
 use sha2::{Digest as _, Sha256};
@@ -155,7 +155,10 @@ async fn drive(
         );
     }
 
-    let record = judge_dir(&files, &lifeboat_drills::find).map_err(Failure::internal)?;
+    let mut record = judge_dir(&files, &lifeboat_drills::find).map_err(Failure::internal)?;
+    if unwritten {
+        doubt(&mut record);
+    }
     let reported = write_reports(&files, &record);
     if !args.quiet {
         print::err(format_args!("{}", lifeboat_reports::summary(&record)));
@@ -167,9 +170,7 @@ async fn drive(
         Err(failure) if record.restoration == Restoration::Residue => errln!("lifeboat: {failure}"),
         Err(failure) => return Err(failure),
     }
-    let code = ExitCode::try_from(record.exit_code).map_err(Failure::internal)?;
-    // Its last line can be read now, and may not outlive the machine.
-    Ok(if unwritten && code == ExitCode::Met { ExitCode::NotProved } else { code })
+    ExitCode::try_from(record.exit_code).map_err(Failure::internal)
 }
 
 /// Writes the run's last line, once its ledger is whole on disk: without that the record says that the run is not

@@ -9,6 +9,7 @@ use lifeboat_model::{
 };
 use thiserror::Error;
 
+use crate::run::SLEPT_MS;
 use crate::{Drill, FilesError, RunFiles, read_events, read_ledger};
 
 /// Why a run cannot be judged.
@@ -53,6 +54,18 @@ pub fn judge(folded: Folded, catalogue: &dyn Fn(&str) -> Option<&'static dyn Dri
     for (drill_record, facts) in record.drills.iter_mut().zip(&facts) {
         judge_drill(drill_record, facts, catalogue(&drill_record.scenario));
     }
+    settle(&mut record);
+    record
+}
+
+/// What a run's last lines say holds nothing where they could not be written for certain, also if they can be read now.
+pub fn doubt(record: &mut RunRecord) {
+    record.complete = false;
+    settle(record);
+}
+
+/// What its drills make of the run.
+fn settle(record: &mut RunRecord) {
     record.verdict = Verdict::of_run(record.drills.iter().map(|drill| drill.verdict));
     if !record.complete {
         // It was killed, or its ledger was cut off: then what it says of its end holds nothing.
@@ -64,7 +77,6 @@ pub fn judge(folded: Folded, catalogue: &dyn Fn(&str) -> Option<&'static dyn Dri
         record.drills.iter().map(|drill| drill.restoration).max().unwrap_or(Restoration::Clean);
     record.exit_code =
         ExitCode::of(record.verdict, record.restoration, record.interrupted_by.is_some()).into();
-    record
 }
 
 fn judge_drill(record: &mut DrillRecord, facts: &DrillFacts, drill: Option<&'static dyn Drill>) {
@@ -89,6 +101,17 @@ fn judge_drill(record: &mut DrillRecord, facts: &DrillFacts, drill: Option<&'sta
                 message: finding.message,
             });
         }
+    }
+    if let Some(slept_ms) = facts.observed::<u64>(SLEPT_MS) {
+        record.checks.push(CheckRecord {
+            name: "machine-awake".into(),
+            outcome: Judgement::Inconclusive,
+            message: format!(
+                "the machine that ran this slept for {} s meanwhile, and no clock of the run counts that: the times say \
+                 nothing; keep it awake (`systemd-inhibit`) and drill again",
+                slept_ms as f64 / 1e3
+            ),
+        });
     }
     record.verdict = drill_verdict(record.checks.iter().map(|check| check.outcome), facts.ended);
     record.reason = reason(record, facts);

@@ -25,7 +25,7 @@ pub use drill::{About, Check, Drill, OptionsError, Params, ProbeSettings, with_o
 pub use files::{FilesError, RunFiles, read_events, read_ledger};
 pub use guarded::guarded;
 pub use journal::{Journal, JournalError};
-pub use judge::{JudgeError, judge, judge_dir};
+pub use judge::{JudgeError, doubt, judge, judge_dir};
 pub use ledger::Ledger;
 pub use plan::Plan;
 pub use probe::{AttemptFuture, Probe, ProbeFn, Probes, ReadyFn, Tried};

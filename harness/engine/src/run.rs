@@ -18,6 +18,12 @@ use crate::{Clock, Context, Drill, Journal, JournalError, Ledger, Params, Probes
 /// How long it may take to say that a drill cannot be planned.
 const REFUSAL_LIMIT: Duration = Duration::from_secs(60);
 
+/// What is observed where the machine slept during a drill: for how many milliseconds.
+pub(crate) const SLEPT_MS: &str = "machine-slept-ms";
+
+/// Nothing sleeps for less, and two clocks on a busy machine may differ by some of it.
+const SLEEP: Duration = Duration::from_millis(500);
+
 /// What carries out undo actions. It needs neither plan nor drill.
 pub trait Interpreter: Send + Sync {
     /// Takes one act back; `Ok` says how, `Err` why not. It may be called again for the same one.
@@ -70,6 +76,7 @@ pub async fn run_drill(drill: &dyn Drill, params: &Params, services: &Services) 
         (Err(error), _) => vec![refusal(error.to_string())],
     };
     let context = context(&name, services);
+    let slept_before = Clock::slept();
     let (mut through, mut written) = (true, Ok(()));
     for step in steps {
         through = !services.cancel.is_cancelled()
@@ -83,6 +90,10 @@ pub async fn run_drill(drill: &dyn Drill, params: &Params, services: &Services) 
     }
     context.cancel.cancel();
     context.probes.stop().await;
+    let slept = Clock::slept().saturating_sub(slept_before);
+    if slept >= SLEEP {
+        context.observe(SLEPT_MS, u64::try_from(slept.as_millis()).unwrap_or(u64::MAX));
+    }
     let mut undos = std::mem::take(&mut *context.undos.lock().unwrap_or_else(PoisonError::into_inner));
     undos.reverse();
     let unwound = unwind(&undos, &services.journal, services.interpreter.as_ref()).await;

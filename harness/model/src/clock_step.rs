@@ -2,7 +2,7 @@
 //!
 //! No figure of a run is made of wall-clock times; who reads them beside a server's log has to know of a step. A clock that
 //! is pulled slowly is none, and a step of less than [`LEAST`] is not told from a machine that was busy. Sleep of the
-//! machine looks like a step forward: the monotonic clock stands still in it.
+//! machine looks like a step forward, since the monotonic clock stands still in it; a drill that it slept in is inconclusive.
 
 use std::time::Duration;
 

@@ -30,6 +30,22 @@ fn with_safety(options: &str, safety: &str) -> String {
 #[rstest]
 #[case::no_copy("", "max_restored = 0", &["`restore`", "restores 1", "max_restored = 0"])]
 #[case::life("", "longest_life = '2m'", &["`restore`", "a DB instance", "longest_life is 2 min", "lower give_up"])]
+#[case::fallback(
+    "fallback_classes = ['db.r6g.xlarge']",
+    "largest_class = 'db.r6g.large'",
+    &["`restore`", "fallback_classes has db.r6g.xlarge", "largest_class", "it is larger"]
+)]
+#[case::fallback_of_no_size(
+    "fallback_classes = ['db.serverless']",
+    "largest_class = 'db.r6g.large'",
+    &["`restore`", "db.serverless", "cannot be compared"]
+)]
+#[case::fallback_of_two_zones("fallback_zones = ['us-east-1b']\nmulti_az = true", "", &["`restore`", "fallback_zones", "multi_az"])]
+#[case::fallback_under_its_name(
+    "fallback_classes = ['db.t4g.large']\npromote = true\nwrites_stopped = true",
+    "",
+    &["`restore`", "promote", "fallback_classes"]
+)]
 #[case::kept("keep = true", "longest_life = '40h'", &["`restore`", "keep = true", "longest_life"])]
 #[case::ticket("", "require_change_ticket = true", &["[safety]", "require_change_ticket", "no change_ticket"])]
 #[case::blank_ticket("", "require_change_ticket = true\nchange_ticket = ' '", &["no change_ticket"])]

@@ -1,11 +1,12 @@
 //! The wall clock is set forward and back in the midst of a run: what is measured stays true, and the record names each
-//! step. The library libfaketime moves the clock of the one process; where it is not installed the test says so.
+//! step. The library libfaketime moves the clock of the one process; where it is not installed the test says so. And the
+//! machine sleeps in the midst of a run, by what its kernel says: then no time that was measured is worth anything.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::crash::Scene;
-use crate::support::{ORDERS_SEED, Run, failover_plan};
+use crate::support::{ORDERS_SEED, Run, failover_plan, preload};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -65,6 +66,26 @@ fn an_hour_forward_and_an_hour_back() {
             (step["start_s"].as_f64().expect("a start"), step["end_s"].as_f64().expect("an end"));
         assert!(0.0 <= start && start <= end && end <= duration, "{step}");
     }
+    scene.is_as_before();
+    scene.sandbox.stop(&scene.lab);
+}
+
+#[test]
+fn a_drill_that_the_machine_slept_in_proves_nothing() {
+    let scene = Scene::new(ORDERS_SEED);
+    let (library, slept) = (preload("e2e/support/asleep.c"), scene.lab.path("slept"));
+    let plan = failover_plan("stable_for = '2s'").replacen("rto = \"5s\"", "rto = \"60s\"", 1);
+    let plan = scene.lab.write("plan.toml", &plan);
+    let mut command = scene.lab.lifeboat();
+    command.envs(&scene.sandbox.exports).arg("run").arg(plan);
+    command.env("LD_PRELOAD", &library).env("SLEPT_FILE", &slept);
+    let mut run = Run::of(&scene.lab, command, "run");
+    run.await_step("force-failover");
+    std::fs::write(&slept, "").expect("written");
+    let (ended, record) = run.finish(LIMIT);
+    std::fs::remove_file(library).expect("removed");
+    ended.expect_code(101).expect_stderr(&["slept for 90 s", "drill again"]);
+    record.expect("inconclusive", "clean", &[]);
     scene.is_as_before();
     scene.sandbox.stop(&scene.lab);
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::crash::Scene;
-use crate::support::{ORDERS_SEED, Process, Run, failover_plan};
+use crate::support::{ORDERS_SEED, Process, Run, failover_plan, preload};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -67,6 +67,25 @@ fn one_that_fills_ends_the_run_which_is_unwound() {
     let mut undo = scene.lab.lifeboat();
     let undo = undo.envs(&scene.sandbox.exports).arg("undo").arg(scene.lab.path("kept"));
     Process::start(&scene.lab, undo).wait(MINUTE).expect_code(0);
+    scene.is_as_before();
+    scene.sandbox.stop(&scene.lab);
+}
+
+#[test]
+fn a_last_line_that_did_not_reach_the_disk_proves_nothing_in_the_record_either() {
+    let scene = Scene::new(ORDERS_SEED);
+    let plan = scene.lab.write("plan.toml", &failover_plan(""));
+    let mut command = scene.lab.lifeboat();
+    let library = preload("e2e/support/unsynced.c");
+    command.envs(&scene.sandbox.exports).env("LD_PRELOAD", &library).arg("run").arg(plan);
+    let (ended, record) = Run::of(&scene.lab, command, "unsynced").finish(MINUTE);
+    std::fs::remove_file(library).expect("removed");
+    // All went well up to the line that says so.
+    assert_eq!(record.value["drills"][0]["verdict"], "passed", "{ended}");
+    ended.expect_code(101).expect_stderr(&["Input/output error", "lifeboat undo "]);
+    assert_eq!(record.value["verdict"], "errored", "{ended}");
+    assert_eq!(record.value["complete"], false, "{ended}");
+    assert_eq!(record.value["exit_code"], 101, "{ended}");
     scene.is_as_before();
     scene.sandbox.stop(&scene.lab);
 }

@@ -185,6 +185,59 @@ fn a_restore_that_is_refused_is_named(#[case] refusal: &str, #[case] verdict: &s
     scene.ends_as_it_was();
 }
 
+/// The call is refused so often for want of capacity; what was asked for in the end, and what the record says of it.
+#[rstest]
+#[case::another_zone(
+    1,
+    "fallback_zones = ['us-east-1b']",
+    "db.t4g.medium",
+    "no capacity for class db.t4g.medium"
+)]
+#[case::another_class(2, FALLBACKS, "db.t4g.large", "class db.t4g.medium, class db.t4g.medium in us-east-1b")]
+#[case::both(3, FALLBACKS, "db.t4g.large", "class db.t4g.medium in us-east-1b, class db.t4g.large")]
+fn without_capacity_the_plans_other_places_are_tried(
+    #[case] refused: u32,
+    #[case] options: &str,
+    #[case] class: &str,
+    #[case] words: &str,
+) {
+    let scene = Scene::new();
+    let (ended, record) = lied_to(&scene, &without_capacity(refused), ("rds-pitr", options));
+    record.expect("passed", "clean", &[]);
+    ended.expect_code(0);
+    let restores = scene.sandbox.calls().into_iter().filter(|(action, _)| action.starts_with("RestoreDB"));
+    assert_eq!(restores.count(), refused as usize + 1);
+    let copy = &record.drill()["observations"]["copy-settled"];
+    assert_eq!(copy["class"], class, "{copy}");
+    if refused != 2 {
+        assert_eq!(copy["zone"], "us-east-1b", "{copy}");
+    }
+    let checks = record.drill()["checks"].as_array().expect("checks");
+    let told = checks.iter().any(|check| check["message"].as_str().is_some_and(|text| text.contains(words)));
+    assert!(told, "`{words}` is in no check: {checks:?}");
+    scene.ends_as_it_was();
+}
+
+#[test]
+fn without_capacity_anywhere_it_is_said_where_it_was_tried() {
+    let scene = Scene::new();
+    let (ended, record) = lied_to(&scene, &without_capacity(9), ("rds-pitr", FALLBACKS));
+    let words = ["tried: class db.t4g.medium", "class db.t4g.large in us-east-1b", "drill again later"];
+    record.expect("errored", "clean", &words);
+    ended.expect_code(101);
+    let restores = scene.sandbox.calls().into_iter().filter(|(action, _)| action.starts_with("RestoreDB"));
+    assert_eq!(restores.count(), 4);
+    scene.ends_as_it_was();
+}
+
+const FALLBACKS: &str = "fallback_classes = ['db.t4g.large']\nfallback_zones = ['us-east-1b']";
+
+fn without_capacity(count: u32) -> String {
+    format!(
+        r#"{{"lie":"refused","count":{count},"action":"RestoreDBInstanceToPointInTime","code":"InsufficientDBInstanceCapacity"}}"#
+    )
+}
+
 #[rstest]
 #[case::stuck("restore-stuck", "status creating")]
 #[case::incompatible("incompatible-restore", "`incompatible-restore`")]

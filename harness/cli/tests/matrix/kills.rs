@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::case::Side;
 use crate::scene::Scene;
 use crate::sets::Set;
-use crate::support::{Ended, Process, Record, Run, Signal};
+use crate::support::{Ended, Process, Record, Run, Signal, preload};
 
 pub const LIMIT: Duration = Duration::from_secs(120);
 
@@ -66,15 +66,7 @@ fn struck(command: &mut Command, strike: Strike) {
 
 /// What is preloaded, compiled at its first use.
 fn striker() -> &'static Path {
-    static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/matrix/strike.c");
-        let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join("strike.so");
-        let mut compiler = Command::new("cc");
-        compiler.args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"]).arg(&built).arg(source);
-        let done = compiler.status().expect("cc");
-        assert!(done.success(), "cc could not compile strike.c");
-        built
-    });
+    static BUILT: LazyLock<PathBuf> = LazyLock::new(|| preload("matrix/strike.c"));
     &BUILT
 }
 

@@ -41,6 +41,8 @@ pub struct RestoreRequest {
     pub name: String,
     /// What it is asked to have.
     pub settings: Settings,
+    /// Its Availability Zone, unless RDS is to choose.
+    pub zone: Option<String>,
     /// Its tags, instead of those of the source.
     pub tags: BTreeMap<String, String>,
 }
@@ -52,6 +54,7 @@ macro_rules! told {
         let groups = &settings.security_groups;
         $call
             .db_instance_class(&settings.class)
+            .set_availability_zone(request.zone.clone())
             .set_db_subnet_group_name(settings.subnet_group.clone())
             .set_vpc_security_group_ids((!groups.is_empty()).then(|| groups.clone()))
             .set_db_parameter_group_name(settings.parameter_group.clone())
