@@ -190,11 +190,11 @@ fn a_restore_that_is_refused_is_named(#[case] refusal: &str, #[case] verdict: &s
 #[case::another_zone(
     1,
     "fallback_zones = ['us-east-1b']",
-    "db.t4g.medium",
-    "no capacity for class db.t4g.medium"
+    "db.t4g.micro",
+    "no capacity for class db.t4g.micro"
 )]
-#[case::another_class(2, FALLBACKS, "db.t4g.large", "class db.t4g.medium, class db.t4g.medium in us-east-1b")]
-#[case::both(3, FALLBACKS, "db.t4g.large", "class db.t4g.medium in us-east-1b, class db.t4g.large")]
+#[case::another_class(2, FALLBACKS, "db.t4g.large", "class db.t4g.micro, class db.t4g.micro in us-east-1b")]
+#[case::both(3, FALLBACKS, "db.t4g.large", "class db.t4g.micro in us-east-1b, class db.t4g.large")]
 fn without_capacity_the_plans_other_places_are_tried(
     #[case] refused: u32,
     #[case] options: &str,
@@ -222,7 +222,7 @@ fn without_capacity_the_plans_other_places_are_tried(
 fn without_capacity_anywhere_it_is_said_where_it_was_tried() {
     let scene = Scene::new();
     let (ended, record) = lied_to(&scene, &without_capacity(9), ("rds-pitr", FALLBACKS));
-    let words = ["tried: class db.t4g.medium", "class db.t4g.large in us-east-1b", "drill again later"];
+    let words = ["tried: class db.t4g.micro", "class db.t4g.large in us-east-1b", "drill again later"];
     record.expect("errored", "clean", &words);
     ended.expect_code(101);
     let restores = scene.sandbox.calls().into_iter().filter(|(action, _)| action.starts_with("RestoreDB"));
