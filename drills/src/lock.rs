@@ -62,11 +62,7 @@ async fn take<S: Locks>(shared: S, context: Context, holder: Arc<OnceLock<Holder
         .look()
         .await
         .map_err(|error| error.ends_step(format!("cannot look whether {target} is locked")))?;
-    let before = before.ok_or_else(|| {
-        StepError::Failed(format!(
-            "{target} was replaced or deleted since it was looked up; nothing was done"
-        ))
-    })?;
+    let before = before.ok_or_else(|| StepError::Failed(replaced(target)))?;
     let standing = LockStanding::of(before.lock.as_deref(), &holder.run, OffsetDateTime::now_utc());
     let expired = match standing {
         LockStanding::Free => None,
@@ -77,13 +73,16 @@ async fn take<S: Locks>(shared: S, context: Context, holder: Arc<OnceLock<Holder
     // Again after a call that was refused or lost: another run may have come first.
     let refused = OnceLock::new();
     let write = || async {
-        let now = lock.look().await?.and_then(|now| now.lock).filter(|now| Some(now) != before.lock.as_ref());
-        match LockStanding::of(now.as_deref(), &holder.run, OffsetDateTime::now_utc()) {
-            held @ (LockStanding::Held(_) | LockStanding::Unreadable(_)) => {
-                let message = refused.get_or_init(|| refusal(target, &held)).clone();
-                Err(AwsError { call: "AddTags", code: "not-sent".into(), message, effect: Effect::None })
-            }
-            LockStanding::Free | LockStanding::Expired(_) => lock.write(&before.arn, holder).await,
+        let not_sent = |why: String| {
+            let message = refused.get_or_init(|| why).clone();
+            Err(AwsError { call: "AddTags", code: "not-sent".into(), message, effect: Effect::None })
+        };
+        // Its ARN follows its name, which may be another's by now.
+        let Some(now) = lock.look().await? else { return not_sent(replaced(target)) };
+        let tag = now.lock.filter(|now| Some(now) != before.lock.as_ref());
+        match LockStanding::of(tag.as_deref(), &holder.run, OffsetDateTime::now_utc()) {
+            held @ (LockStanding::Held(_) | LockStanding::Unreadable(_)) => not_sent(refusal(target, &held)),
+            LockStanding::Free | LockStanding::Expired(_) => lock.write(&now.arn, holder).await,
         }
     };
     until_accepted(&aws, write, shows).await.map_err(|error| match (refused.get(), error.effect) {
@@ -129,6 +128,12 @@ async fn read_back(lock: &TargetLock, before: &Tagged, holder: &Holder) -> Resul
         }
         held => refusal(target, &held),
     }))
+}
+
+fn replaced(target: &LockedTarget) -> String {
+    format!(
+        "{target} was replaced or deleted since it was looked up, and was not locked; run the drill again"
+    )
 }
 
 fn refusal(target: &LockedTarget, standing: &LockStanding) -> String {

@@ -256,6 +256,10 @@ pub fn restores_table(params: &Params, does: OfTable<'_>) -> Result<Vec<Permissi
         // The source's own tags are among them: their keys are not known before.
         let settings = calls(["TagResource", "UpdateTable", "UpdateTimeToLive"]);
         all.push(Permission::new("PutSettingsBack", settings, all_of(&[&copies])));
+        if does.own {
+            let tags = Permission::new("TagWhatIsMade", calls(["TagResource"]), all_of(&[&canary]));
+            all.push(own_tags(tags));
+        }
     } else {
         all.push(own_tags(Permission::new("TagWhatIsMade", calls(["TagResource"]), all_of(&owned))));
     }

@@ -2,7 +2,8 @@
 //!
 //! One suite for each drill, one testcase for each objective and check, and one for the clean-up. The time of the
 //! testcase `…/rto` is the measured RTO, and of `…/rpo` the measured span of writes lost or out of a backup's reach, so that a CI server draws
-//! their trend unasked. A drill that could not run, was aborted or proves nothing is an error, never a success.
+//! their trend unasked. A drill that could not run, was aborted or proves nothing is an error, never a success, and so is a
+//! run that did not come to its end, in a suite of its own.
 
 use junit_report::{ReportBuilder, TestCase, TestCaseBuilder, TestSuiteBuilder};
 use lifeboat_model::{DrillRecord, Judgement, Measured, Restoration, Rpo, RunRecord, Verdict};
@@ -10,6 +11,10 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, Writer};
 
 use crate::clean_xml;
+
+/// What stands for a run that did not come to its end.
+const INCOMPLETE: &str = "the run was killed, or its last lines could not be written: what it says of its end proves nothing; \
+                          lifeboat undo makes sure that nothing is left of it";
 
 /// The JUnit report of a record.
 ///
@@ -24,6 +29,11 @@ pub fn junit(record: &RunRecord) -> Result<Vec<u8>, String> {
             suite.add_testcase(case);
         }
         report.add_testsuite(suite.build());
+    }
+    if !record.complete {
+        let mut case = TestCaseBuilder::error("lifeboat/complete", span(0.0), "incomplete", INCOMPLETE);
+        let case = case.set_classname("lifeboat").set_system_out(INCOMPLETE).build();
+        report.add_testsuite(TestSuiteBuilder::new("lifeboat").add_testcase(case).build());
     }
     let mut xml = Vec::new();
     report.build().write_xml(&mut xml).map_err(|error| error.to_string())?;

@@ -83,6 +83,7 @@ fn attempt(seq: u64, start: Elapsed, end: Elapsed, error: Option<&PgError>) -> A
 }
 
 pub async fn climb(s: Shared, context: Context) -> Result<(), StepError> {
+    s.still_the_same().await?;
     let limits = s.limits()?;
     let climb = Arc::new(Climb {
         server: s.server()?,

@@ -31,8 +31,8 @@ pub async fn identify_instance(s: Shared, context: Context) -> Result<(), StepEr
             format!("the status of `{id}` is `{}`; run the drill when it is available", instance.status);
         return Err(StepError::Unmet(text));
     }
-    s.set_instance(instance.locked());
     s.set_server(instance_server(&s.params, target, &instance)?);
+    s.set_instance(instance);
     Ok(())
 }
 
@@ -82,6 +82,7 @@ pub async fn check_limits(s: Shared, context: Context) -> Result<(), StepError> 
 
 /// Opens the connection that watches; it is kept until the sessions are counted at the very end.
 pub async fn open_watcher(s: Shared, context: Context) -> Result<(), StepError> {
+    s.still_the_same().await?;
     let server = s.server()?;
     let failed = |error| cannot_connect(&server, &error);
     let watcher = server.connect(&session_name(&s.params, "watch"), CONNECT_LIMIT).await.map_err(failed)?;
@@ -98,6 +99,7 @@ fn cannot_connect(server: &Server, error: &PgError) -> StepError {
 
 /// A fresh connection and a held one, as an application has them, from before the climb to after the release.
 pub async fn start_probes(s: Shared, context: Context) -> Result<(), StepError> {
+    s.still_the_same().await?;
     let server = s.server()?;
     let (interval, deadline) = (s.params.probe.interval, s.params.probe.deadline);
     let probes = context.probes();

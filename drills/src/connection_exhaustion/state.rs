@@ -7,10 +7,12 @@ use lifeboat_engine::{OptionsError, Params, StepError};
 use lifeboat_model::{DurationText, LockedTarget, Secret, TargetEntry, UndoAction};
 use lifeboat_targets::Aws;
 use lifeboat_targets::postgres::{ConnectionLimits, LimitScope, Server, Session};
+use lifeboat_targets::rds::{InstanceView, Rds};
 use serde::Deserialize;
 
 use crate::access;
 use crate::lock::Locks;
+use crate::same;
 
 /// The drill's options in the plan.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -53,7 +55,7 @@ impl Options {
 
 #[derive(Default)]
 struct Known {
-    instance: Option<LockedTarget>,
+    instance: Option<InstanceView>,
     server: Option<Server>,
     limits: Option<ConnectionLimits>,
     scope: Option<LimitScope>,
@@ -98,8 +100,17 @@ impl Shared {
         self.known().server.as_ref().map_or_else(|| "HOST:PORT".into(), Server::address)
     }
 
-    pub fn set_instance(&self, instance: LockedTarget) {
+    pub fn set_instance(&self, instance: InstanceView) {
         self.known().instance = Some(instance);
+    }
+
+    /// Looks whether the name still is the instance that the guard saw; a plain server has none.
+    ///
+    /// # Errors
+    /// As [`same::instance`].
+    pub async fn still_the_same(&self) -> Result<(), StepError> {
+        let Some(instance) = self.known().instance.clone() else { return Ok(()) };
+        same::instance(&Rds::new(&self.aws().await), &instance).await.map(drop)
     }
 
     pub fn set_server(&self, server: Server) {
@@ -172,7 +183,8 @@ impl Shared {
 
 impl Locks for Shared {
     fn locked(&self) -> Result<LockedTarget, StepError> {
-        self.known().instance.clone().ok_or_else(|| unknown("the instance"))
+        let instance = self.known().instance.clone().ok_or_else(|| unknown("the instance"))?;
+        Ok(instance.locked())
     }
 
     async fn aws(&self) -> Aws {

@@ -35,11 +35,10 @@ pub async fn look(s: Shared, context: Context) -> Result<(), StepError> {
 pub async fn put_back(s: Shared, context: Context) -> Result<(), StepError> {
     let Some(copy) = s.copy() else { return Ok(()) };
     let (dynamo, source) = (s.dynamo().await, s.source()?);
-    same::table(&dynamo, &copy).await?;
     let done = async {
-        let wanted = dynamo.settings(&source).await?;
+        let wanted = dynamo.settings(&source).await.map_err(StepError::failed)?;
         apply(&dynamo, &copy, &wanted).await?;
-        Ok::<_, AwsError>(wanted)
+        Ok::<_, StepError>(wanted)
     };
     let wanted = match done.await {
         Ok(wanted) => wanted,
@@ -75,7 +74,9 @@ pub fn is_put_back(setting: &str) -> bool {
     setting != "deletion protection" && setting != "table class"
 }
 
-async fn apply(dynamo: &Dynamo, copy: &TableView, wanted: &TableSettings) -> Result<(), AwsError> {
+/// Each call goes by the table's name, so it comes after a look whether that still is the copy.
+async fn apply(dynamo: &Dynamo, copy: &TableView, wanted: &TableSettings) -> Result<(), StepError> {
+    let failed = |error: AwsError| StepError::Failed(error.to_string());
     let (aws, name) = (dynamo.aws(), copy.name.as_str());
     let now = || async { dynamo.settings(&dynamo.describe(name).await?).await };
     let mut tags = wanted.tags.clone();
@@ -85,19 +86,23 @@ async fn apply(dynamo: &Dynamo, copy: &TableView, wanted: &TableSettings) -> Res
             let seen = now().await?.tags;
             Ok(tags.iter().all(|(key, value)| seen.get(key) == Some(value)))
         };
-        until_accepted(aws, || dynamo.set_tags(&copy.arn, &tags), seen).await?;
+        same::table(dynamo, copy).await?;
+        until_accepted(aws, || dynamo.set_tags(&copy.arn, &tags), seen).await.map_err(failed)?;
     }
     if let Some(attribute) = &wanted.time_to_live {
         let seen = || async { Ok(now().await?.time_to_live == wanted.time_to_live) };
-        until_accepted(aws, || dynamo.set_time_to_live(name, attribute), seen).await?;
+        same::table(dynamo, copy).await?;
+        until_accepted(aws, || dynamo.set_time_to_live(name, attribute), seen).await.map_err(failed)?;
     }
     if let Some(days) = wanted.recovery_days {
         let seen = || async { Ok(now().await?.recovery_days == wanted.recovery_days) };
-        until_accepted(aws, || dynamo.set_recovery(name, Some(days), true), seen).await?;
+        same::table(dynamo, copy).await?;
+        until_accepted(aws, || dynamo.set_recovery(name, Some(days), true), seen).await.map_err(failed)?;
     }
     if let Some(view) = &wanted.stream {
         let seen = || async { Ok(now().await?.stream == wanted.stream) };
-        until_accepted(aws, || dynamo.set_stream(name, view), seen).await?;
+        same::table(dynamo, copy).await?;
+        until_accepted(aws, || dynamo.set_stream(name, view), seen).await.map_err(failed)?;
     }
     Ok(())
 }

@@ -20,12 +20,13 @@ pub async fn force_failover(s: Shared, context: Context) -> Result<(), StepError
     let target = s.before()?;
     let id = &target.identifier;
     let told_before = told(&rds, id).await.map_err(|error| error.ends_step("cannot read events"))?;
+    same::instance(&rds, &target).await?;
     s.set_asked_at(context.now());
     context.mark("fault-requested");
     for call in 1..=CALLS {
-        if let Err(another) = same::instance(&rds, &target).await {
+        if call > 1 {
             // Calls before may have had their effect.
-            return Err(if call == 1 { another } else { StepError::indeterminate(another) });
+            same::instance(&rds, &target).await.map_err(StepError::indeterminate)?;
         }
         s.set_asked_again_at(context.now());
         let error = match rds.force_failover(id).await {

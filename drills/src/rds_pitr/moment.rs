@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use lifeboat_engine::{Context, StepError, wait_for};
 use lifeboat_targets::postgres::validate::{Since, write_marks};
-use lifeboat_targets::postgres::{PgError, server_clock, write_state};
+use lifeboat_targets::postgres::{PgError, alone_of_run, server_clock, write_state};
 
+use crate::access;
 use crate::restore::canaries;
 use crate::restore::measure::Sampled;
 use crate::restore::moment::{Gap, MARGIN, first_moment};
@@ -19,6 +20,8 @@ const CLOCK_LIMIT: Duration = Duration::from_secs(15);
 pub async fn choose_moment(s: Scene, context: Context) -> Result<(), StepError> {
     let lost = |error: PgError| StepError::Failed(format!("the source does not answer: {error}"));
     let session = canaries::open(&s).await?;
+    // What the drill has written by now is not to look like somebody's later on.
+    alone_of_run(&session, &access::session_prefix(&s.params)).await.map_err(StepError::Failed)?;
     canaries::write(&s, &session, canaries::BEFORE).await?;
     let after = server_clock(&session).await.map_err(lost)?;
     let at = first_moment(after);

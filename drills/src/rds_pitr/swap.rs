@@ -8,7 +8,7 @@ use std::time::Duration;
 use lifeboat_engine::{Context, StepError, wait_for};
 use lifeboat_model::{Stream, UndoAction, WriteState};
 use lifeboat_targets::postgres::{
-    Canaries, PgError, Server, Told, connect_probe, write_state, written_since,
+    Canaries, PgError, Server, Told, connect_probe, settled_write_state, written_since,
 };
 use lifeboat_targets::rds::InstanceView;
 use lifeboat_targets::{EXPIRES_TAG, give_name};
@@ -110,7 +110,7 @@ pub async fn start_probes(s: Scene, context: Context) -> Result<(), StepError> {
     let Some(copy) = s.copy_server() else { return Ok(()) };
     let cannot = |error: PgError| StepError::Failed(format!("cannot look at the copy: {error}"));
     let session = copy.connect(&s.session("writes"), CONNECT_LIMIT).await.map_err(cannot)?;
-    let untouched = write_state(&session).await.map_err(cannot)?;
+    let untouched = settled_write_state(&session).await.map_err(cannot)?;
     session.close().await;
     s.known(|known| (known.promoting, known.untouched) = (true, Some(untouched)));
     let probe = s.params.probe;

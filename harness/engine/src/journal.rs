@@ -150,11 +150,17 @@ fn write_all(
     }
 }
 
+/// Writes a line. One that may not be on disk is taken out again, as far as the file lets it: nobody is to read what did not
+/// happen for whoever waited for it.
 fn append(file: &mut File, event: &Event, sync: bool) -> std::io::Result<()> {
     let mut line = serde_json::to_vec(event)?;
     line.push(b'\n');
-    file.write_all(&line)?;
-    if sync { file.sync_data() } else { Ok(()) }
+    let before = file.metadata()?.len();
+    let written = file.write_all(&line).and_then(|()| if sync { file.sync_data() } else { Ok(()) });
+    if written.is_err() {
+        let _ = file.set_len(before);
+    }
+    written
 }
 
 #[cfg(test)]

@@ -103,11 +103,10 @@ async fn what_was_in_an_instance_that_is_gone_is_not_waited_for_any_longer() {
     assert_eq!(end, UndoEnd::NotNeeded);
     assert!(how.contains("db-GONE is gone"), "{how}");
     // A control plane may not know of it for a while.
-    let long = Duration::from_secs(40)..Duration::from_secs(60);
-    assert!(long.contains(&began.elapsed()), "{:?}", began.elapsed());
+    assert!(began.elapsed() >= Duration::from_secs(40), "{:?}", began.elapsed());
     let began = Instant::now();
     interpreter.undo(&pending(&out_of_reach(Some("db-GONE".into()), 900))).await.unwrap();
-    assert!(began.elapsed() < Duration::from_secs(5), "it is known by now: {:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(30), "it is known by now: {:?}", began.elapsed());
     // One of which the control plane knows nothing is waited for.
     let unknown = pending(&out_of_reach(None, 900));
     let waiting = timeout(Duration::from_secs(3), interpreter.undo(&unknown)).await;

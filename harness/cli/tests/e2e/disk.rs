@@ -76,9 +76,9 @@ fn a_last_line_that_did_not_reach_the_disk_proves_nothing_in_the_record_either()
     let scene = Scene::new(ORDERS_SEED);
     let plan = scene.lab.write("plan.toml", &failover_plan(""));
     let mut command = scene.lab.lifeboat();
-    let library = preload("e2e/support/unsynced.c");
+    let library = preload("e2e/support/unsynced.c", &scene.lab.path(""));
     command.envs(&scene.sandbox.exports).env("LD_PRELOAD", &library).arg("run").arg(plan);
-    let (ended, record) = Run::of(&scene.lab, command, "unsynced").finish(MINUTE);
+    let (ended, record) = Run::of(&scene.lab, command, "run").finish(MINUTE);
     std::fs::remove_file(library).expect("removed");
     // All went well up to the line that says so.
     assert_eq!(record.value["drills"][0]["verdict"], "passed", "{ended}");
@@ -86,6 +86,14 @@ fn a_last_line_that_did_not_reach_the_disk_proves_nothing_in_the_record_either()
     assert_eq!(record.value["verdict"], "errored", "{ended}");
     assert_eq!(record.value["complete"], false, "{ended}");
     assert_eq!(record.value["exit_code"], 101, "{ended}");
+    let junit = std::fs::read_to_string(scene.lab.path("run/junit.xml")).expect("a report");
+    assert!(junit.contains("lifeboat/complete") && junit.contains("<error"), "{junit}");
+    // The line is not there for anybody who reads the journal later.
+    scene.lifeboat("judge").expect_code(101);
+    std::fs::remove_file(scene.lab.path("run/record.json")).expect("removed");
+    let judged = scene.lifeboat("judge");
+    judged.expect_code(101);
+    assert!(judged.stdout.contains("ERRORED"), "{judged}");
     scene.is_as_before();
     scene.sandbox.stop(&scene.lab);
 }

@@ -96,7 +96,7 @@ fn a_difference_in_a_table_that_may_be_written_to_is_inconclusive() {
 fn a_restore_that_never_ends_fails_and_says_what_is_left(
     #[values("dynamodb-pitr", "dynamodb-backup-restore")] scenario: &str,
 ) {
-    let options = "writes_stopped = true\nrto = '2s'\ngive_up = '4s'";
+    let options = "writes_stopped = true\nrto = '2s'\ngive_up = '15s'";
     let told = drill(scenario, r#"{"lie":"restore-stuck"}"#, options);
     // A table that is being made cannot be deleted: what is left beats the other exit codes.
     told.ended.expect_code(102);

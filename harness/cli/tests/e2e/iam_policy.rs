@@ -209,7 +209,7 @@ fn an_exhaustion() {
 #[case("rds-snapshot-restore", "snapshot = \"fresh\"")]
 fn a_restore(#[case] scenario: &str, #[case] options: &str) {
     // What it takes is not the question here.
-    let plan = restore_plan(scenario, options).replace("rto = \"30s\"", "rto = \"10m\"");
+    let plan = restore_plan(scenario, options).replace("rto = \"120s\"", "rto = \"10m\"");
     holds(BACKED_UP_SEED, false, &plan);
 }
 

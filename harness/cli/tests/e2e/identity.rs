@@ -16,9 +16,6 @@ use crate::support::{
 const PITR: (&str, &str) = ("rds-pitr", "");
 const FRESH: (&str, &str) = ("rds-snapshot-restore", "snapshot = \"fresh\"");
 
-/// A step that makes one call is long enough to be stopped in.
-const SLOW: &str = r#"{"lie":"slow-answers","ms":300}"#;
-
 /// The name that the drill gives to a copy (`lb`) or a snapshot (`sn`).
 fn name_of(run: &str, what: &str) -> String {
     name_beside("orders", what, run, "restore")
@@ -26,11 +23,7 @@ fn name_of(run: &str, what: &str) -> String {
 
 /// Starts a run and stops it where a step begins; its id.
 fn stopped_at(scene: &Scene, plan: &str, step: &str) -> (Run, String) {
-    scene.sandbox.tell(SLOW);
-    let mut run = Run::start(&scene.lab, &scene.sandbox, plan, &[]);
-    run.await_step(step);
-    run.process.signal(Signal::SIGSTOP);
-    scene.sandbox.admin("DELETE", "lies", "");
+    let run = Run::stopped_at(&scene.lab, &scene.sandbox, plan, step);
     let id = run.id();
     (run, id)
 }
@@ -277,6 +270,8 @@ fn a_target_that_was_replaced_is_not_failed_over() {
         &["renamed or replaced", "is called `orders-moved` now", "was not touched"],
     );
     assert_eq!(called(&scene.sandbox, "RebootDBInstance"), 0);
+    let rto = &record.drill()["measurements"]["rto"];
+    assert!(rto["not_measured"].as_str().is_some_and(|why| why.contains("not asked for")), "{rto}");
     let after = snapshot(&scene.sandbox).expect("a snapshot");
     assert_eq!(after["inventory"]["instances"], unlocked(&before, "orders-moved"), "{ended}");
     for key in ["schemas", "relations", "data"] {

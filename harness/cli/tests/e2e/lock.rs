@@ -240,10 +240,10 @@ fn an_undo_leaves_the_lock_of_another_alone() {
 #[test]
 fn who_is_overwritten_before_he_reads_back_gives_way() {
     let world = World::new();
-    let mut run = world.run_from("a", &plan());
-    run.await_event("the target", |event| event["event"] == "target-identified");
+    let run = Run::stopped_at(&world.lab, &world.sandbox, &plan(), "lock-target");
     // Its read-back waits for so long, and reads then.
-    world.sandbox.tell(r#"{"lie":"slow-answers","ms":2000}"#);
+    world.sandbox.tell(r#"{"lie":"slow-answers","ms":5000}"#);
+    run.process.signal(Signal::SIGCONT);
     let id = run.id();
     eventually("the lock", LIMIT, || world.lock().filter(|lock| lock.starts_with(&id)).ok_or("none"));
     world.sandbox.admin("DELETE", "lies", "");
@@ -257,13 +257,14 @@ fn who_is_overwritten_before_he_reads_back_gives_way() {
     world.sandbox.stop(&world.lab);
 }
 
-/// Who comes first while a run's call was refused and waits to be made again has the target.
+/// Who comes first while a run's call was refused and waits to be made again has the target. The next three calls would be
+/// refused as well: there are seconds for it.
 #[test]
 fn who_locks_between_two_attempts_is_not_overwritten() {
     let world = World::new();
     let tagged = || world.sandbox.calls().iter().filter(|(action, _)| action == "TagResource").count();
     let already = tagged();
-    world.sandbox.tell(r#"{"lie":"throttling","action":"TagResource","count":1}"#);
+    world.sandbox.tell(r#"{"lie":"throttling","action":"TagResource","count":4}"#);
     let run = world.run_from("a", &plan());
     eventually("the refused call", LIMIT, || if tagged() > already { Ok(()) } else { Err(tagged()) });
     world.set_lock(&format!("{OTHER} until 2999-01-01T00:00:00Z"));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::crash::Scene;
 use crate::support::{Cable, Ended, ORDERS_SEED, Process, Run, failover_plan};
 
-const BOUND: Duration = Duration::from_secs(180);
+const BOUND: Duration = Duration::from_secs(300);
 
 /// A failover whose ways to the control plane and to the database both lead through the test.
 struct Ways {
@@ -25,7 +25,8 @@ impl Ways {
 
     fn run(&self) -> Run {
         let address = format!("user = \"drill\"\nhost = \"127.0.0.1\"\nport = {}", self.database.port);
-        let plan = failover_plan("notice = '2s'\nstable_for = '500ms'\ngive_up = '8s'");
+        let plan =
+            failover_plan("notice = '4s'\nstable_for = '500ms'\ngive_up = '12s'").replacen("60s", "10s", 1);
         let plan = self.scene.lab.write("plan.toml", &plan.replacen("user = \"drill\"", &address, 1));
         let mut command = self.scene.lab.lifeboat();
         command.envs(&self.scene.sandbox.exports).arg("run").arg(plan);

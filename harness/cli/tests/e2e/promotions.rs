@@ -47,13 +47,13 @@ fn a_source_that_is_written_is_not_replaced() {
 /// A run whose copy gets a row of a client's while it has the name.
 fn written_while_promoted(scene: &Scene) -> Run {
     // Else it would have lost the name again before the client comes.
-    scene.sandbox.tell(r#"{"lie":"slow-answers","ms":200}"#);
-    let mut run = Run::start(&scene.lab, &scene.sandbox, &restore_plan("rds-pitr", PROMOTE), &[]);
-    run.await_step("prove-promotion");
+    let plan = restore_plan("rds-pitr", PROMOTE);
+    let run = Run::stopped_at(&scene.lab, &scene.sandbox, &plan, "prove-promotion");
     let database = scene.sandbox.database("orders");
-    eventually("a client's row", Duration::from_secs(5), || {
+    eventually("a client's row", Duration::from_secs(60), || {
         rows(&database, "INSERT INTO customers VALUES (1000, 'a late one')")
     });
+    run.process.signal(Signal::SIGCONT);
     run
 }
 

@@ -244,7 +244,7 @@ fn without_capacity(count: u32) -> String {
 fn a_restore_that_never_comes_is_taken_back(#[case] lie: &str, #[case] status: &str) {
     let scene = Scene::new();
     scene.sandbox.tell(&format!(r#"{{"lie":"{lie}"}}"#));
-    let plan = restore_plan("rds-pitr", "give_up = \"8s\"").replace("rto = \"30s\"", "rto = \"3s\"");
+    let plan = restore_plan("rds-pitr", "give_up = \"8s\"").replace("rto = \"120s\"", "rto = \"3s\"");
     let (ended, record) = Run::start(&scene.lab, &scene.sandbox, &plan, &[]).finish(LIMIT);
     record.expect("failed", "clean", &["the restore did not come through", status]);
     ended.expect_code(100);

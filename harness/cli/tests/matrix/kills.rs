@@ -66,7 +66,8 @@ fn struck(command: &mut Command, strike: Strike) {
 
 /// What is preloaded, compiled at its first use.
 fn striker() -> &'static Path {
-    static BUILT: LazyLock<PathBuf> = LazyLock::new(|| preload("matrix/strike.c"));
+    static BUILT: LazyLock<PathBuf> =
+        LazyLock::new(|| preload("matrix/strike.c", Path::new(env!("CARGO_TARGET_TMPDIR"))));
     &BUILT
 }
 

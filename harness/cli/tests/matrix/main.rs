@@ -12,7 +12,7 @@ mod kills;
 mod scene;
 mod sets;
 #[path = "../e2e/support/mod.rs"]
-#[expect(dead_code, unused_imports, unused_macros, reason = "the rest is for the tests of the quick suite")]
+#[expect(dead_code, unused_imports, reason = "the rest is for the tests of the quick suite")]
 mod support;
 mod work;
 

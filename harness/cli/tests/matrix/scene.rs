@@ -24,6 +24,15 @@ impl Scene {
         if ground == Ground::Tables {
             Table { stream: true, ..Table::default() }.make(&sandbox);
         }
+        if matches!(ground, Ground::MultiAz | Ground::BackedUp) {
+            // The control plane takes it by itself, and it is no trace of a drill.
+            eventually("the first automated snapshot", SETTLES_WITHIN, || {
+                let snapshots = sandbox.inventory()["snapshots"].clone();
+                let taken = |entry: &Value| entry["automated"] == true && entry["status"] == "available";
+                let taken = snapshots.as_object().is_some_and(|all| all.values().any(taken));
+                if taken { Ok(()) } else { Err(format!("{snapshots}")) }
+            });
+        }
         Self { lab, sandbox, ground }
     }
 

@@ -43,9 +43,6 @@ pub struct Set {
 
 /// All of them, the longest first.
 pub fn all() -> Vec<Set> {
-    // Objectives are not the matter here, and the machine is busy.
-    let restore_plan =
-        |scenario, options| restore_plan(scenario, options).replace("rto = \"30s\"", "rto = \"120s\"");
     let set = |name, ground, plan| Set { name, ground, plan, stops: &[], keeps: false };
     let promoted = restore_plan("rds-pitr", "promote = true\nwrites_stopped = true\nkeep = true");
     vec![

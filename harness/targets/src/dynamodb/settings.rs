@@ -166,6 +166,19 @@ impl Dynamo {
         sent.map(drop).map_err(|error| AwsError::of(CALL, &error))
     }
 
+    /// Turns point-in-time recovery off where it is on, and gives whether it was: of a table that is deleted with it, AWS
+    /// keeps a backup for 35 days that nobody can delete.
+    ///
+    /// # Errors
+    /// [`AwsError`].
+    pub(crate) async fn gives_up_recovery(&self, table: &str) -> Result<bool, AwsError> {
+        let on = self.recovery(table).await?.enabled;
+        if on {
+            self.set_recovery(table, None, false).await?;
+        }
+        Ok(on)
+    }
+
     /// UpdateTimeToLive that turns it on, with one attempt.
     ///
     /// # Errors

@@ -55,7 +55,8 @@ pub async fn delete_leftover(
             return Ok(Err("it is another one, or is needed, by now, and was left alone".to_owned()));
         }
         match delete(aws, &found).await {
-            Ok(()) => {
+            Ok(false) => Err("its point-in-time recovery is being turned off".to_owned()),
+            Ok(true) => {
                 asked.store(true, Relaxed);
                 Err("the deletion was asked for".to_owned())
             }
@@ -71,18 +72,19 @@ fn again(error: AwsError) -> Result<Result<(), String>, String> {
     if for_now { Err(error.to_string()) } else { Ok(Err(error.to_string())) }
 }
 
-async fn delete(aws: &Aws, found: &Candidate) -> Result<(), AwsError> {
+/// Asks for the deletion; whether that was done, or something that has to come before it.
+async fn delete(aws: &Aws, found: &Candidate) -> Result<bool, AwsError> {
     let (rds, dynamo) = (Rds::new(aws), Dynamo::new(aws));
     match found.kind {
-        LeftoverKind::Instance => rds.delete(&found.name).await,
-        LeftoverKind::Snapshot => rds.delete_snapshot(&found.name).await,
+        LeftoverKind::Instance => rds.delete(&found.name).await?,
+        LeftoverKind::Snapshot => rds.delete_snapshot(&found.name).await?,
         LeftoverKind::Table => {
-            // With point-in-time recovery on, AWS would keep a backup for 35 days that nobody can delete.
-            if dynamo.recovery(&found.name).await?.enabled {
-                dynamo.set_recovery(&found.name, None, false).await?;
+            if dynamo.gives_up_recovery(&found.name).await? {
+                return Ok(false);
             }
-            dynamo.delete(&found.name).await
+            dynamo.delete(&found.name).await?;
         }
-        LeftoverKind::Backup => dynamo.delete_backup(&found.identity).await,
+        LeftoverKind::Backup => dynamo.delete_backup(&found.identity).await?,
     }
+    Ok(true)
 }

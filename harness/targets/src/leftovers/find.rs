@@ -36,11 +36,19 @@ pub async fn find_leftovers(
     Ok((found, missing))
 }
 
-/// The same thing again, by its name, or a backup by its ARN; none where it is gone.
+/// The same thing again, by its name, a backup by its ARN, and an instance that was renamed by its DbiResourceId; none where
+/// it is gone.
 pub(super) async fn find_again(aws: &Aws, leftover: &Leftover) -> Result<Option<Candidate>, AwsError> {
     let name = &leftover.name;
     match leftover.kind {
-        LeftoverKind::Instance => Ok(Rds::new(aws).find(name).await?.map(of_instance)),
+        LeftoverKind::Instance => {
+            let rds = Rds::new(aws);
+            let found = match rds.find(name).await? {
+                Some(found) => Some(found),
+                None => rds.find_by_resource_id(&leftover.identity).await?,
+            };
+            Ok(found.map(of_instance))
+        }
         LeftoverKind::Snapshot => Ok(Rds::new(aws).find_snapshot(name).await?.map(of_snapshot)),
         LeftoverKind::Table => find_table(&Dynamo::new(aws), name).await,
         LeftoverKind::Backup => Ok(Dynamo::new(aws).backup(&leftover.identity).await?.map(of_backup)),

@@ -148,7 +148,8 @@ fn fits(run: &str, created_at: Option<OffsetDateTime>) -> Result<OffsetDateTime,
     let (Some(began), Some(made)) = (run_began(run), created_at) else {
         return Err("it is not known when it was made".into());
     };
-    if made < began - CLOCKS || made > began + LONGEST_RUN {
+    // Not by adding to it: a name may hold the last day that there is.
+    if began - made > CLOCKS || made - began > LONGEST_RUN {
         return Err(format!("it was made at {made}, which does not fit run {run}"));
     }
     Ok(made)

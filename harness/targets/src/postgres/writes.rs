@@ -81,6 +81,27 @@ pub async fn write_state(session: &Session) -> Result<WriteState, PgError> {
     })
 }
 
+/// The same of a server that nobody should be working on: whoever has just left has handed in what he wrote before. One
+/// who stays is waited for no longer than he may keep it.
+///
+/// # Errors
+/// [`PgError`].
+pub async fn settled_write_state(session: &Session) -> Result<WriteState, PgError> {
+    // The provider's own sessions come and go all the time.
+    let query = "SELECT count(*) FROM pg_stat_activity \
+                 WHERE pid <> pg_backend_pid() AND backend_type = 'client backend' AND datname <> 'rdsadmin'";
+    let left = wait_for("sessions to hand in", Duration::from_millis(20), HANDED_IN_WITHIN, || async {
+        match session.client().query_one(query, &[]).await {
+            Ok(row) if row.get::<_, i64>(0) == 0 => Ok(()),
+            Ok(row) => Err(format!("{} sessions", row.get::<_, i64>(0))),
+            Err(error) => Err(error.to_string()),
+        }
+    });
+    // Whatever it says: a session that is still there may write from now on as well.
+    let _ = left.await;
+    write_state(session).await
+}
+
 /// Whether anybody but the drill has written since, which has written `own` transactions itself. `alone`: every session
 /// of others has ended since, and has handed in its counters with that; what they prepared may still be committed.
 ///

@@ -7,28 +7,25 @@ use futures_util::future::BoxFuture;
 use lifeboat_engine::{Seen, StopLook};
 use tokio::time::timeout;
 
-use crate::http::{HttpClient, address_of, http_client};
+use crate::http::Health;
 
 /// In time is within this.
 const LIMIT: Duration = Duration::from_secs(5);
 
-pub struct HttpLook {
-    client: HttpClient,
-    address: hyper::Uri,
-}
+pub struct HttpLook(Health);
 
 impl HttpLook {
     /// # Errors
     /// If the address is not an absolute one, or the system has no CA certificates.
     pub fn new(address: &str) -> Result<Self, String> {
-        Ok(Self { client: http_client("http")?, address: address_of("http", address)? })
+        Ok(Self(Health::new("http", address)?))
     }
 }
 
 impl StopLook for HttpLook {
     fn look(&mut self) -> BoxFuture<'_, Seen> {
         async {
-            match timeout(LIMIT, self.client.get(self.address.clone())).await {
+            match timeout(LIMIT, self.0.get()).await {
                 Ok(Ok(answer)) if answer.status().is_success() => Seen::Well,
                 Ok(Ok(answer)) => Seen::Trips(format!("the address answers {}", answer.status())),
                 Ok(Err(error)) => Seen::Trips(format!("the address does not answer: {error}")),

@@ -148,8 +148,15 @@ async fn delete_table(
             _ if !ours.is_tagged(dynamo, &now).await.map_err(|error| error.to_string())? => {
                 return Ok(Err(left(untagged())));
             }
+            // A drill never protects what it makes.
+            _ if now.protected => {
+                return Ok(Err(left("somebody has protected it against deletion".into())));
+            }
             _ => {
-                delete_now(dynamo, &now).await.map_err(|error| error.to_string())?;
+                if dynamo.gives_up_recovery(&now.name).await.map_err(|error| error.to_string())? {
+                    return Err("its point-in-time recovery is being turned off".to_owned());
+                }
+                dynamo.delete(&now.name).await.map_err(|error| error.to_string())?;
                 asked.store(true, Relaxed);
             }
         }
@@ -158,15 +165,6 @@ async fn delete_table(
     .await
     .map_err(|error| error.to_string())??;
     Ok((UndoEnd::Undone, format!("table `{name}` ({}) is gone", first.id)))
-}
-
-/// Asks for the deletion; what came of it is seen at the next look.
-async fn delete_now(dynamo: &Dynamo, table: &TableView) -> Result<(), AwsError> {
-    // Of a table that is deleted with point-in-time recovery on, AWS keeps a backup for 35 days that nobody can delete.
-    if dynamo.recovery(&table.name).await?.enabled {
-        dynamo.set_recovery(&table.name, None, false).await?;
-    }
-    dynamo.delete(&table.name).await
 }
 
 /// The run's backups of that name: the one that is known, else those that are not older than the run. Names of backups are

@@ -11,7 +11,7 @@ use lifeboat_engine::wait_for;
 use lifeboat_model::{Secret, ServerRef, UndoEnd, Unwritten};
 
 use super::looks::Misses;
-use crate::postgres::{PgError, Server, Session, Told, drop_schema, written_since};
+use crate::postgres::{Server, Session, Told, count_sessions, drop_schema, written_since};
 use crate::rds::Rds;
 use crate::{Aws, pause};
 
@@ -194,16 +194,4 @@ async fn end_sessions(session: &Session, application_name: &str) -> Result<(), S
     })
     .await
     .map_err(|error| error.to_string())?
-}
-
-async fn count_sessions(session: &Session, application_name: &str, terminate: bool) -> Result<i64, PgError> {
-    let row = session
-        .client()
-        .query_one(
-            "SELECT count(*), count(*) FILTER (WHERE $2 AND pg_terminate_backend(pid)) FROM pg_stat_activity \
-             WHERE starts_with(application_name, $1) AND pid <> pg_backend_pid()",
-            &[&application_name, &terminate],
-        )
-        .await?;
-    Ok(row.get(0))
 }

@@ -57,6 +57,12 @@ impl Process {
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.id()), signal).expect("signalled");
     }
 
+    /// Its state, as the kernel shows it: `T` is stopped.
+    pub fn state(&self) -> Option<char> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
+        stat.rsplit_once(") ")?.1.chars().next()
+    }
+
     /// What it said so far, on both streams.
     pub fn said(&self) -> String {
         Said { command: self.command.clone(), said: self.said.clone() }.to_string()

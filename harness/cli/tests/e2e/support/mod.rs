@@ -32,5 +32,4 @@ pub use run::{Record, Run};
 pub use sandbox::{External, containers_labelled, containers_of, processes_in, sandbox_folders, volumes_of};
 pub use snapshot::snapshot;
 pub use sql::{Database, Held, rows};
-pub(crate) use steps::at_each_step;
 pub use steps::steps_of;

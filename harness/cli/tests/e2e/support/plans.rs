@@ -1,4 +1,5 @@
-//! Seeds and plans for an external sandbox, with the waits of the drills made short.
+//! Seeds and plans for an external sandbox, with the waits of the drills made short. The objectives are for a busy machine:
+//! what is about them sets its own.
 
 /// One Multi-AZ instance `orders` with data of its own, released for drills.
 pub const ORDERS_SEED: &str = r#"
@@ -58,7 +59,7 @@ pub fn failover_plan(options: &str) -> String {
 name = "failover"
 scenario = "rds-failover"
 target = "orders"
-rto = "5s"
+rto = "60s"
 rpo = "0s"
 {options}
 "#
@@ -81,7 +82,7 @@ password = "${{LIFEBOAT_SANDBOX_PASSWORD}}"
 name = "exhaustion"
 scenario = "connection-exhaustion"
 target = "plain"
-rto = "5s"
+rto = "60s"
 {options}
 "#
     )
@@ -95,7 +96,7 @@ pub fn restore_plan(scenario: &str, options: &str) -> String {
 name = "restore"
 scenario = "{scenario}"
 target = "orders"
-rto = "30s"
+rto = "120s"
 {options}
 "#
     )

@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Compiles such a file, relative to the tests' folder.
-pub fn preload(source: &str) -> PathBuf {
+/// Compiles such a file, relative to the tests' folder, into a folder.
+pub fn preload(source: &str, into: &Path) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(source);
-    let name = source.file_stem().expect("a file").to_str().expect("text");
-    let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.so", std::process::id()));
+    let built = into.join(source.file_stem().expect("a file")).with_extension("so");
     let mut compiler = Command::new("cc");
     compiler.args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"]).arg(&built).arg(&source);
     let done = compiler.status().expect("cc");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Ended, External, Lab, Process, eventually};
+use super::{Ended, External, Lab, Process, eventually, preload};
 
 /// A run that goes on.
 pub struct Run {
@@ -33,6 +33,21 @@ impl Run {
         let dir = lab.path(dir);
         command.arg("--out").arg(&dir);
         Self { process: Process::start(lab, &mut command), dir }
+    }
+
+    /// The same, stopped where a step begins, with nothing of it done yet; SIGCONT lets it go on.
+    pub fn stopped_at(lab: &Lab, sandbox: &External, plan: &str, step: &str) -> Self {
+        let plan = lab.write("run.toml", plan);
+        let mut command = lab.lifeboat();
+        command.envs(&sandbox.exports).arg("run").arg(plan);
+        command.env("LD_PRELOAD", preload("e2e/support/stop_at.c", &lab.path(""))).env("STOP_AT", step);
+        let mut run = Self::of(lab, command, "run");
+        run.await_step(step);
+        eventually("its stop", Duration::from_secs(60), || match run.process.state() {
+            Some('T') => Ok(()),
+            state => Err(format!("{state:?}")),
+        });
+        run
     }
 
     /// Waits until the journal says that a step begins.

@@ -1,4 +1,4 @@
-//! The steps of a drill, and a test for each of them.
+//! The steps of a drill.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -29,25 +29,3 @@ pub fn steps_of(plan: &str) -> Vec<&'static str> {
     let drill = lifeboat_drills::find(&entry.scenario).expect("a drill of the catalogue");
     drill.plan(&params).expect("its steps").steps().iter().map(Step::id).collect()
 }
-
-/// A module with a test for each step, and one that holds these steps against those that the drill has.
-macro_rules! at_each_step {
-    ($name:ident, $plan:expr, $test:expr, $($step:ident)*) => {
-        mod $name {
-            use super::*;
-
-            $(#[test]
-            fn $step() {
-                $test(&stringify!($step).replace('_', "-"));
-            })*
-
-            #[test]
-            fn every_step_has_its_case() {
-                let cases = [$(stringify!($step)),*].map(|step| step.replace('_', "-"));
-                assert_eq!(cases.as_slice(), steps_of(&$plan));
-            }
-        }
-    };
-}
-
-pub(crate) use at_each_step;
