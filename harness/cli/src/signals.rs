@@ -40,8 +40,12 @@ impl Signals {
 /// How long the line about the first signal may take to be on disk before what is pending is read without it.
 const SYNCING: Duration = Duration::from_secs(1);
 
-/// How long the journal may take to be read: the words have to come within two seconds, whatever the disk does.
+/// How long the journal may then take to be read before the first words come without what is pending: they have to come
+/// within two seconds, whatever the disk does.
 const READING: Duration = Duration::from_millis(500);
+
+/// How long it may take at the second signal, which waits for nothing else.
+const LAST_READING: Duration = Duration::from_millis(1_500);
 
 /// Unwinds the run at the first signal, and ends the process at the second. Both times it says what is still to be taken
 /// back, and what finishes that. The returned task is aborted once the run has ended: what comes later is not part of it.
@@ -60,18 +64,25 @@ pub fn unwind_on_signal(
         // Beside the words, which must not keep a second signal from being seen.
         let words = async {
             let _ = timeout(SYNCING, written).await;
-            let what = pending(&dir).await;
+            let reading = pending(&dir);
+            tokio::pin!(reading);
+            let what = timeout(READING, &mut reading).await;
             errln!(
-                "lifeboat: {by}: taking back what was done{what}\nlifeboat: a second one stops there; if this is cut off, \
-                 `lifeboat undo {finishes}` finishes it"
+                "lifeboat: {by}: taking back what was done{}\nlifeboat: a second one stops there; if this is cut off, \
+                 `lifeboat undo {finishes}` finishes it",
+                what.as_deref().unwrap_or("; the disk is slow to say what that is")
             );
+            if what.is_err() {
+                errln!("lifeboat: {by}: what was done{}", reading.await);
+            }
             std::future::pending::<()>().await;
         };
         let by = tokio::select! {
             by = signals.next() => by,
             () = words => return,
         };
-        let left = pending(&dir).await;
+        let left = timeout(LAST_READING, pending(&dir)).await;
+        let left = left.unwrap_or_else(|_| "; what that leaves cannot be read: the disk does not answer".into());
         errln!("lifeboat: {by} again: stopped{left}\nlifeboat: to finish: lifeboat undo {finishes}");
         std::process::exit(i32::from(u8::from(ExitCode::Interrupted)));
     })
@@ -81,10 +92,10 @@ pub fn unwind_on_signal(
 async fn pending(dir: &Path) -> String {
     let path = dir.join("journal.jsonl");
     let reading = tokio::task::spawn_blocking(move || read_events(&path));
-    let events = match timeout(READING, reading).await {
-        Ok(Ok(Ok(events))) => events,
-        Ok(Ok(Err(error))) => return format!("; what that is cannot be read: {error}"),
-        _ => return "; what that is cannot be read: the disk does not answer".into(),
+    let events = match reading.await {
+        Ok(Ok(events)) => events,
+        Ok(Err(error)) => return format!("; what that is cannot be read: {error}"),
+        Err(_) => return "; what that is cannot be read".into(),
     };
     match pending_undos(&events) {
         undos if undos.is_empty() => "; nothing is pending".into(),

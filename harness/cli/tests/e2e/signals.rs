@@ -44,7 +44,8 @@ fn each_says_what_is_pending_and_the_second_stops_there(#[case] first: Signal, #
         &run,
         first,
         &[
-            &format!("lifeboat: {}: taking back what was done, still pending:", name(first)),
+            &format!("lifeboat: {}: taking back what was done", name(first)),
+            ", still pending:",
             &format!("failover: {drop}"),
             "failover: end the sessions",
             &format!("`{finish}` finishes it"),
