@@ -67,6 +67,8 @@ fn a_target_is_of_the_runs_account_and_region() {
         production: false,
         seed: None,
         localstack: None,
+        profile: None,
+        assume_role: None,
     };
     let refused = |arn: &str| is_of_the_run(&environment, arn).is_err();
     assert!(!refused("arn:aws:rds:eu-west-1:111122223333:db:orders"));

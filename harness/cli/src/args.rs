@@ -86,6 +86,9 @@ pub struct IamPolicyArgs {
     /// The AWS account [default: that of the plan's environment]
     #[arg(long, value_name = "ACCOUNT")]
     pub account: Option<String>,
+    /// Instead: the policy of whoever takes on the plan's role
+    #[arg(long)]
+    pub caller: bool,
 }
 
 #[derive(Debug, ClapArgs)]

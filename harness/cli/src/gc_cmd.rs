@@ -85,9 +85,12 @@ fn environment(args: &GcArgs) -> Result<Environment, Failure> {
             production: false,
             seed: None,
             localstack: None,
+            profile: None,
+            assume_role: None,
         },
     };
     prepare::settle_endpoint(&mut environment)?;
+    environment.name_session("lifeboat-gc");
     if environment.endpoint.is_none() && environment.provider != Provider::Aws {
         return Err(Failure::usage(format!(
             "a run of this plan starts its own {}, which ends with the run and leaves nothing; give the endpoint of one \

@@ -3,17 +3,35 @@
 use std::collections::BTreeMap;
 
 use lifeboat_drills::watches_alarms;
-use lifeboat_model::{ExitCode, Policy};
+use lifeboat_model::{ExitCode, Permission, Policy};
+use lifeboat_reports::clean_line;
 
 use crate::args::{IamPolicyArgs, ProfileArg};
 use crate::failure::Failure;
 use crate::prepare::{self, Caller, Source};
-use crate::print::outln;
+use crate::print::{errln, outln};
+
+/// What the role's caller has to be allowed; the role itself need not be.
+const ASSUME: &str = "sts:AssumeRole";
 
 /// Prints what the plan's drills have to be allowed. Nothing is called.
 pub fn iam_policy(args: &IamPolicyArgs) -> Result<ExitCode, Failure> {
     let mut plan = Source::read(&args.plan)?.resolve_for_print()?;
     plan.environment.account = args.account.clone().or(plan.environment.account);
+    let role = plan.environment.assume_role.as_ref().map(|role| role.role_arn.clone());
+    match (role, args.caller) {
+        (Some(role), true) => return print(Policy::of([Permission::new("TakeOnRole", [ASSUME], [role])])),
+        (None, true) => {
+            return Err(Failure::usage(
+                "--caller: the plan takes on no role ([environment.assume_role]); whoever calls needs the plan's policy",
+            ));
+        }
+        (Some(role), false) => errln!(
+            "lifeboat: this is the policy of {}; whoever takes it on needs {ASSUME} on it: --caller prints that",
+            clean_line(&role)
+        ),
+        (None, false) => {}
+    }
     let none = BTreeMap::new();
     let caller = Caller {
         run_id: "RUN",
@@ -29,7 +47,11 @@ pub fn iam_policy(args: &IamPolicyArgs) -> Result<ExitCode, Failure> {
     if prepare::watches_alarms(&plan) {
         permissions.push(watches_alarms());
     }
-    let policy = serde_json::to_string_pretty(&Policy::of(permissions)).map_err(Failure::internal)?;
+    print(Policy::of(permissions))
+}
+
+fn print(policy: Policy) -> Result<ExitCode, Failure> {
+    let policy = serde_json::to_string_pretty(&policy).map_err(Failure::internal)?;
     outln!("{policy}");
     Ok(ExitCode::Met)
 }

@@ -57,6 +57,7 @@ async fn check(args: &PlanArgs, source: &Source) -> Result<ExitCode, Failure> {
     let none = std::collections::BTreeMap::new();
     let mut environment = source.environment(&none)?;
     prepare::settle_endpoint(&mut environment)?;
+    environment.name_session("lifeboat-plan");
     if environment.provider != Provider::Aws && environment.endpoint.is_none() {
         return Err(Failure::usage(
             "--check: a run of this plan starts its own environment, so there is nothing to look at before",

@@ -89,6 +89,7 @@ async fn drive(
     plan.environment.endpoint = endpoint;
     let clock = Clock::start();
     let run_id = new_run_id(&clock);
+    plan.environment.name_session(&format!("lifeboat-{run_id}"));
     let mut drills = prepare::drills(&plan, &caller(args, &run_id, &variables))?;
     let runtime = sandbox.map(|sandbox| sandbox.runtime.clone());
     let asks = prepare::asks_control_plane(&plan, &drills);

@@ -70,7 +70,7 @@ pub async fn undo(args: &DirArgs) -> Result<ExitCode, Failure> {
         let asks_control_plane = foreign.iter().any(|undo| undo.action.asks_control_plane());
         // One that cannot be had keeps nothing else from being taken back.
         let aws = match asks_control_plane {
-            true => control_plane(environment).await.map_err(|failure| failure.to_string()),
+            true => control_plane(environment, &files).await.map_err(|failure| failure.to_string()),
             false => Err("nothing of the run needs the control plane".into()),
         };
         let interpreter = WorldInterpreter::new(passwords(&files, &foreign)?, aws);
@@ -89,14 +89,20 @@ pub async fn undo(args: &DirArgs) -> Result<ExitCode, Failure> {
 }
 
 /// The control plane of the run, if the credentials are still of its account.
-async fn control_plane(of_run: &EnvironmentRecord) -> Result<Aws, Failure> {
+async fn control_plane(of_run: &EnvironmentRecord, files: &RunFiles) -> Result<Aws, Failure> {
     let provider = Provider::of_name(&of_run.provider).ok_or_else(|| {
         Failure::usage(format!(
             "the journal's provider `{}` is not known; use a newer lifeboat",
             of_run.provider
         ))
     })?;
-    let environment = Environment {
+    // The journal does not say with whose credentials the run asked; its plan does.
+    let document = files.plan().map_err(Failure::usage)?;
+    let written = PlanFile::environment(&document.plan, &value_or_name).map_err(|error| of_plan(&error))?;
+    if let Some(open) = written.open_credentials() {
+        return Err(of_plan(&format!("{open} in [environment] is not set; export it")));
+    }
+    let mut environment = Environment {
         name: of_run.name.clone(),
         provider,
         region: of_run.region.clone(),
@@ -106,9 +112,21 @@ async fn control_plane(of_run: &EnvironmentRecord) -> Result<Aws, Failure> {
         production: of_run.production,
         seed: None,
         localstack: None,
+        profile: written.profile,
+        assume_role: written.assume_role,
     };
+    environment.name_session("lifeboat-undo");
     prepare::identify(&environment, None, true).await?;
     Ok(Aws::connect(&environment).await)
+}
+
+fn of_plan(error: &dyn std::fmt::Display) -> Failure {
+    Failure::usage(format!("plan.json of the run: {error}"))
+}
+
+/// The value of a variable; one that is not set stays as the plan has it.
+fn value_or_name(name: &str) -> Option<String> {
+    Some(std::env::var(name).unwrap_or_else(|_| format!("${{{name}}}")))
 }
 
 /// The passwords of the targets that the actions name; no other variable of the plan has to be set.
@@ -117,9 +135,7 @@ fn passwords(
     pending: &[PendingUndo],
 ) -> Result<BTreeMap<(String, String), Secret>, Failure> {
     let document = files.plan().map_err(Failure::usage)?;
-    let wrong = |error: &dyn std::fmt::Display| Failure::usage(format!("plan.json of the run: {error}"));
-    let value = |name: &str| Some(std::env::var(name).unwrap_or_else(|_| format!("${{{name}}}")));
-    let plan = PlanFile::resolve(&document.plan, &value).map_err(|error| wrong(&error))?;
+    let plan = PlanFile::resolve(&document.plan, &value_or_name).map_err(|error| of_plan(&error))?;
     let all = prepare::passwords(&plan);
     let mut found = BTreeMap::new();
     for server in pending.iter().filter_map(|undo| undo.action.server()) {
@@ -127,7 +143,7 @@ fn passwords(
         let Some(password) = all.get(&key) else { continue };
         if password.expose().starts_with("${") {
             let target = &server.target;
-            return Err(wrong(&format!(
+            return Err(of_plan(&format!(
                 "the password of target `{target}`, {}, is not set; export it",
                 password.expose()
             )));

@@ -20,6 +20,7 @@ mod measure;
 mod outage;
 mod pending;
 mod permission;
+mod plan_credentials;
 mod plan_entries;
 mod plan_file;
 mod plan_safety;
@@ -53,6 +54,7 @@ pub use measure::{
 pub use outage::{Outage, outage, outages};
 pub use pending::pending_undos;
 pub use permission::{Conditions, Permission, Policy};
+pub use plan_credentials::AssumeRole;
 pub use plan_entries::{
     DrillEntry, DynamodbTableTarget, Environment, LocalstackImage, Port, PostgresTarget, ProbeMode, Provider,
     RdsInstanceTarget, SqlRoles, TargetEntry,

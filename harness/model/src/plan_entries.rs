@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use crate::{DurationText, Secret, ServerTls, Tls};
+use crate::{AssumeRole, DurationText, Secret, ServerTls, Tls};
 
 /// Where the control plane is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +58,10 @@ pub struct Environment {
     pub seed: Option<String>,
     /// For the LocalStack that a run starts itself.
     pub localstack: Option<LocalstackImage>,
+    /// The profile of the AWS tools whose credentials count, in place of the usual chain.
+    pub profile: Option<String>,
+    /// The role to take on with those credentials.
+    pub assume_role: Option<AssumeRole>,
 }
 
 /// Which LocalStack to start.

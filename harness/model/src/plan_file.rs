@@ -45,6 +45,9 @@ pub enum PlanFileError {
         /// The key that holds it.
         key: String,
     },
+    /// A profile or role that makes no sense; the text has its place.
+    #[error("{0}")]
+    Credentials(String),
     /// A drill names a target that the plan does not have.
     #[error("drill `{drill}`: there is no [targets.{target}] in the plan; it has: {known}")]
     NoTarget {
@@ -119,7 +122,7 @@ impl PlanFile {
             *text = expand(text, lookup)?;
             Ok(())
         })?;
-        section(&mut only, "environment")
+        environment(&mut only)
     }
 
     /// Replaces the variables of a raw plan and reads it.
@@ -132,7 +135,7 @@ impl PlanFile {
             *text = expand(text, lookup)?;
             Ok(())
         })?;
-        let environment = section(&mut table, "environment")?;
+        let environment = environment(&mut table)?;
         let mut targets = BTreeMap::new();
         if let Some(found) = table.remove("targets") {
             let Value::Table(found) = found else { return Err(wrong("targets", "write [targets.NAME]")) };
@@ -187,6 +190,12 @@ fn place_and_cause(text: &str, error: &toml::de::Error) -> String {
 
 fn wrong(section: &str, message: &str) -> PlanFileError {
     PlanFileError::Section { section: section.into(), message: message.into() }
+}
+
+fn environment(table: &mut Table) -> Result<Environment, PlanFileError> {
+    let environment: Environment = section(table, "environment")?;
+    environment.check_credentials().map_err(PlanFileError::Credentials)?;
+    Ok(environment)
 }
 
 fn section<T: DeserializeOwned>(table: &mut Table, name: &str) -> Result<T, PlanFileError> {

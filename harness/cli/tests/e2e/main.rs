@@ -5,6 +5,7 @@
 mod budget;
 mod clock_steps;
 mod crash;
+mod credentials;
 mod disk;
 mod dynamodb;
 mod dynamodb_crash;

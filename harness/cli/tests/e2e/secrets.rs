@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::crash::Scene;
-use crate::support::{Ended, ORDERS_SEED, Process, Signal, failover_plan};
+use crate::support::{Ended, External, ORDERS_SEED, Process, Signal, failover_plan};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -56,6 +56,19 @@ impl Search {
             }
         }
         Self { needles, bytes: 0 }
+    }
+
+    /// The secrets of the sessions that the sandbox has issued by now.
+    fn learn(&mut self, sandbox: &External) {
+        let sessions = sandbox.admin("GET", "sessions", "");
+        for session in sessions.as_array().expect("sessions") {
+            for name in ["secret_access_key", "session_token"] {
+                let needle = (name.to_owned(), session[name].as_str().expect("a text").as_bytes().to_vec());
+                if !self.needles.contains(&needle) {
+                    self.needles.push(needle);
+                }
+            }
+        }
     }
 
     fn text(&mut self, place: &str, bytes: &[u8]) {
@@ -107,15 +120,18 @@ fn lifeboat(scene: &Scene, health: &str) -> Command {
 
 #[test]
 fn no_secret_is_in_anything_that_is_said_or_written() {
-    let scene = Scene::new(ORDERS_SEED);
+    let scene = Scene::new(&format!("{ORDERS_SEED}\n[[roles]]\nname = \"drill\"\n"));
+    // So that tokens are issued again and again.
+    scene.sandbox.tell(r#"{"lie":"expire-tokens","after_calls":20}"#);
     let password = scene.sandbox.exports["LIFEBOAT_SANDBOX_PASSWORD"].clone();
     let mut search = Search::new(&password);
     let health = health();
-    // As on AWS: with the caller's own key and token.
+    // As on AWS: with the caller's own key and token, and those of a role.
     let aws = |drill: &str| {
         let plan = failover_plan(drill).replacen("\"sandbox\"", "\"aws\"\nallow_loopback = true", 1);
         plan.replacen("user = \"drill\"", "user = \"drill\"\ntls = \"off\"\napp_health = \"${HEALTH}\"", 1)
-            + "\n[[stop_conditions]]\nname = \"shop\"\nhttp = \"${HEALTH}\"\nevery = \"200ms\"\n"
+            + "\n[[stop_conditions]]\nname = \"shop\"\nhttp = \"${HEALTH}\"\nevery = \"200ms\"\n\
+               [environment.assume_role]\nrole_arn = \"arn:aws:iam::000000000000:role/drill\"\n"
     };
     let run = |name: &str, plan: &str, change: &dyn Fn(&mut Command)| {
         let plan = scene.lab.write(&format!("{name}.toml"), plan);
@@ -129,6 +145,7 @@ fn no_secret_is_in_anything_that_is_said_or_written() {
     let whole = Process::start(&scene.lab, &mut run("whole", &aws(drill), &|_| {})).wait(MINUTE * 3);
     whole.expect_code(0);
     assert!(whole.stderr.contains("TRACE") && whole.stderr.contains("hyper"), "the logs were not talkative");
+    search.learn(&scene.sandbox);
     search.said("a run", &whole);
 
     let wrong = |command: &mut Command| {
@@ -136,6 +153,7 @@ fn no_secret_is_in_anything_that_is_said_or_written() {
     };
     let refused = Process::start(&scene.lab, &mut run("refused", &aws(drill), &wrong)).wait(MINUTE);
     refused.expect_code(101);
+    search.learn(&scene.sandbox);
     search.said("a run with a wrong password", &refused);
 
     let mut cut = crate::support::Run {
@@ -144,11 +162,14 @@ fn no_secret_is_in_anything_that_is_said_or_written() {
     };
     cut.await_step("confirm-steady-state");
     cut.process.signal(Signal::SIGKILL);
-    search.said("a run that was killed", &cut.process.wait(MINUTE));
+    let killed = cut.process.wait(MINUTE);
+    search.learn(&scene.sandbox);
+    search.said("a run that was killed", &killed);
     for (subcommand, dir) in [("undo", "cut"), ("judge", "cut"), ("judge", "whole"), ("undo", "refused")] {
         let mut command = lifeboat(&scene, &health);
         let ended = Process::start(&scene.lab, command.arg(subcommand).arg(scene.lab.path(dir))).wait(MINUTE);
         assert_ne!(ended.code, Some(1), "{subcommand} {dir}: {}", ended.stderr.len());
+        search.learn(&scene.sandbox);
         search.said(subcommand, &ended);
     }
 
@@ -171,6 +192,7 @@ fn no_secret_is_in_anything_that_is_said_or_written() {
     for dir in ["whole", "refused", "cut"] {
         search.folder(&scene.lab.path(dir));
     }
+    assert!(search.needles.iter().any(|(name, _)| name == "session_token"), "no session was issued");
     assert!(search.bytes > 100_000, "only {} bytes were searched", search.bytes);
     scene.is_as_before();
     scene.sandbox.stop(&scene.lab);

@@ -37,7 +37,7 @@ pub struct NewTable {
 impl Dynamo {
     /// Through a control plane's connection.
     pub fn new(aws: &Aws) -> Self {
-        Self { client: Client::new(aws.config()), aws: aws.clone() }
+        Self { client: aws.dynamodb(), aws: aws.clone() }
     }
 
     /// The connection that it uses.

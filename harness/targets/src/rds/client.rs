@@ -19,7 +19,7 @@ pub struct Rds {
 impl Rds {
     /// Through a control plane's connection.
     pub fn new(aws: &Aws) -> Self {
-        Self { client: Client::new(aws.config()), aws: aws.clone() }
+        Self { client: aws.rds(), aws: aws.clone() }
     }
 
     /// The connection that it uses.

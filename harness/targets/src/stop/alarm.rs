@@ -18,7 +18,7 @@ pub struct AlarmLook {
 
 impl AlarmLook {
     pub fn new(aws: &Aws, name: &str) -> Self {
-        Self { client: Client::new(aws.config()), aws: aws.clone(), name: name.into() }
+        Self { client: aws.cloudwatch(), aws: aws.clone(), name: name.into() }
     }
 
     async fn state(&self) -> Result<Option<(StateValue, String)>, AwsError> {

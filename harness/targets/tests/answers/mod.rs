@@ -36,6 +36,8 @@ async fn clients(endpoint: String) -> Clients {
         production: false,
         seed: None,
         localstack: None,
+        profile: None,
+        assume_role: None,
     };
     Clients::new(&Aws::connect(&environment).await)
 }

@@ -77,6 +77,8 @@ pub async fn dynamo(endpoint: &str) -> Dynamo {
         production: false,
         seed: None,
         localstack: None,
+        profile: None,
+        assume_role: None,
     };
     Dynamo::new(&Aws::connect(&environment).await)
 }

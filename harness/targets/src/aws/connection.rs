@@ -1,142 +1,34 @@
-//! The connection to a control plane, and what its errors mean.
+//! The connection to a control plane.
 //!
-//! Every call runs with one attempt. Reads are tried again here, so that the record can say how often; a call that
-//! changes something is never repeated without reading the state first. TLS is rustls over ring.
+//! Every call runs with one attempt, and once more where its credentials were refused. Reads are tried again here, so that the
+//! record can say how often; a call that changes something is never repeated without reading the state first. TLS is rustls
+//! over ring.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_config::timeout::TimeoutConfig;
+use aws_config::identity::IdentityCache;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_sdk_rds::config::retry::RetryConfig;
-use aws_sdk_rds::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::{Builder, tls};
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use lifeboat_engine::StepError;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use lifeboat_model::{Environment, Provider};
-use thiserror::Error;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::chain::Chain;
+use super::kept::{Giving, Kept, Source};
+use super::plans_sts::PlansSts;
+use super::refused::{self, Refusals};
+use super::role::Role;
+use super::{AwsError, Effect, limits};
 use crate::sane_dates::SaneDates;
-
-/// The status of a call that the server does not have, and the code that stands for it here.
-const NOT_IMPLEMENTED_STATUS: u16 = 501;
-const NOT_IMPLEMENTED: &str = "NotImplemented";
 
 /// How often a read is tried.
 const READ_ATTEMPTS: u32 = 6;
 
 /// How often a call that changes something is made, each time after the state was read.
 const CHANGE_ATTEMPTS: u32 = 5;
-
-/// Whether a call that failed may have changed something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
-    /// It was refused: nothing changed.
-    None,
-    /// No answer, or one that says nothing about it.
-    Perhaps,
-}
-
-/// A call that failed.
-#[derive(Debug, Clone, Error)]
-#[error("{call}: {code}: {message}")]
-pub struct AwsError {
-    /// The API call.
-    pub call: &'static str,
-    /// AWS's error code, or what stands in for it: `timeout`, `no-answer`, `not-sent`.
-    pub code: String,
-    /// AWS's message, or the cause.
-    pub message: String,
-    /// Whether it may have changed something.
-    pub effect: Effect,
-}
-
-impl AwsError {
-    /// From the SDK's error.
-    pub fn of<E>(call: &'static str, error: &SdkError<E, HttpResponse>) -> Self
-    where
-        E: ProvideErrorMetadata + std::error::Error + 'static,
-    {
-        let status = error.raw_response().map(|answer| answer.status().as_u16());
-        // Whatever its code: a server that says 5xx may have done it, one that says 4xx has not.
-        let fault = status.is_none_or(|status| status >= 500 && status != NOT_IMPLEMENTED_STATUS);
-        let (code, effect) = match error {
-            SdkError::ServiceError(answered) => {
-                let code = match (status, answered.err().code()) {
-                    // What comes beside it is up to the stand-in: LocalStack says `InternalFailure`.
-                    (Some(NOT_IMPLEMENTED_STATUS), _) => NOT_IMPLEMENTED.to_owned(),
-                    (_, code) => code.unwrap_or("unknown").to_owned(),
-                };
-                let effect = if fault { Effect::Perhaps } else { Effect::None };
-                (code, effect)
-            }
-            SdkError::ConstructionFailure(_) => ("not-sent".into(), Effect::None),
-            SdkError::DispatchFailure(failure) if failure.is_user() => ("not-sent".into(), Effect::None),
-            SdkError::TimeoutError(_) => ("timeout".into(), Effect::Perhaps),
-            _ => ("no-answer".into(), Effect::Perhaps),
-        };
-        let message = match error {
-            SdkError::ServiceError(answered) => {
-                answered.err().message().unwrap_or("the answer has no message").to_owned()
-            }
-            other => causes(other),
-        };
-        Self { call, code, message, effect }
-    }
-
-    /// An answer without what it should hold: what the call did is not told.
-    pub(crate) fn empty(call: &'static str) -> Self {
-        let message = "the answer does not hold what the call made".into();
-        Self { call, code: "no-answer".into(), message, effect: Effect::Perhaps }
-    }
-
-    /// Whether the environment does not have this call at all, as a stand-in for AWS may not.
-    pub fn is_unsupported(&self) -> bool {
-        matches!(self.code.as_str(), NOT_IMPLEMENTED | "UnknownOperationException" | "InvalidAction")
-    }
-
-    /// The error as the end of a step: `what` says in a phrase what the step could not do.
-    pub fn ends_step(&self, what: impl std::fmt::Display) -> StepError {
-        match self.effect {
-            _ if self.is_unsupported() => {
-                StepError::Unsupported(format!("{what}: this environment does not have the call: {self}"))
-            }
-            Effect::None => StepError::Failed(format!("{what}: {self}")),
-            Effect::Perhaps => StepError::Indeterminate(format!("{what}: {self}")),
-        }
-    }
-
-    /// Whether trying again later may help.
-    pub fn is_passing(&self) -> bool {
-        self.effect == Effect::Perhaps || self.is_throttle()
-    }
-
-    /// Whether it was refused because there were too many calls.
-    pub fn is_throttle(&self) -> bool {
-        matches!(
-            self.code.as_str(),
-            "Throttling"
-                | "ThrottlingException"
-                | "ProvisionedThroughputExceededException"
-                | "RequestLimitExceeded"
-                | "TooManyRequestsException"
-                | "SlowDown"
-        )
-    }
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
-}
 
 /// A pause between two calls, as AWS asks for after a throttle: there is no condition to wait for.
 pub async fn pause(length: Duration) {
@@ -161,39 +53,61 @@ pub fn is_loopback(endpoint: &str) -> bool {
 #[derive(Debug, Clone)]
 pub struct Aws {
     config: SdkConfig,
+    kept: Arc<Kept>,
     retries: Arc<Mutex<BTreeMap<String, u64>>>,
 }
 
 impl Aws {
     /// Prepares the connection; nothing is called yet. The sandbox gets dummy credentials, and so does LocalStack where none
-    /// are set; AWS those of its usual chain.
+    /// are set; AWS those of the plan's profile or the usual chain, or of the role that is taken on with them.
     pub async fn connect(environment: &Environment) -> Self {
         let http = Builder::new()
             .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
             .build_https();
-        let limits = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(3))
-            .read_timeout(Duration::from_secs(10))
-            .operation_timeout(Duration::from_secs(20))
-            .build();
-        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .region(Region::new(environment.region.clone()))
-            .http_client(SaneDates(http))
-            .timeout_config(limits)
-            .retry_config(RetryConfig::disabled());
-        if let Some(endpoint) = &environment.endpoint {
-            loader = loader.endpoint_url(endpoint);
-        }
+        let http = SharedHttpClient::new(SaneDates(http));
         let dummy = match environment.provider {
             Provider::Sandbox => Some("sandbox"),
             // Its account follows from the key, so one that is set counts.
             Provider::Localstack if std::env::var_os("AWS_ACCESS_KEY_ID").is_none() => Some("test"),
             Provider::Localstack | Provider::Aws => None,
         };
-        if let Some(key) = dummy {
-            loader = loader.credentials_provider(Credentials::new(key, key, None, None, "lifeboat"));
+        let source = match dummy {
+            Some(key) => Source::Fixed(Credentials::new(key, key, None, None, "lifeboat")),
+            None => Source::Chain(Chain {
+                profile: environment.profile.clone(),
+                region: Region::new(environment.region.clone()),
+                http: match &environment.endpoint {
+                    Some(endpoint) => {
+                        SharedHttpClient::new(PlansSts { http: http.clone(), endpoint: endpoint.clone() })
+                    }
+                    None => http.clone(),
+                },
+            }),
+        };
+        let caller = Self::with(environment, http.clone(), source).await;
+        match &environment.assume_role {
+            Some(role) => {
+                let role = Role { of: role.clone(), caller };
+                Self::with(environment, http, Source::Role(Box::new(role))).await
+            }
+            None => caller,
         }
-        Self { config: loader.load().await, retries: Arc::default() }
+    }
+
+    async fn with(environment: &Environment, http: SharedHttpClient, source: Source) -> Self {
+        let kept = Arc::new(Kept::new(source));
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .region(Region::new(environment.region.clone()))
+            .http_client(http)
+            .timeout_config(limits::timeouts())
+            .stalled_stream_protection(limits::stalled_streams())
+            .retry_config(refused::twice())
+            .credentials_provider(Giving(Arc::clone(&kept)))
+            .identity_cache(IdentityCache::no_cache());
+        if let Some(endpoint) = &environment.endpoint {
+            loader = loader.endpoint_url(endpoint);
+        }
+        Self { config: loader.load().await, kept, retries: Arc::default() }
     }
 
     /// The caller's account and ARN.
@@ -201,7 +115,7 @@ impl Aws {
     /// # Errors
     /// [`AwsError`].
     pub async fn caller(&self) -> Result<(String, String), AwsError> {
-        let client = aws_sdk_sts::Client::new(&self.config);
+        let client = self.sts();
         let answer = self
             .read(|| async {
                 let sent = client.get_caller_identity().send().await;
@@ -302,8 +216,12 @@ impl Aws {
         self.retries.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn config(&self) -> &SdkConfig {
+    pub(super) fn config(&self) -> &SdkConfig {
         &self.config
+    }
+
+    pub(super) fn refusals(&self) -> Refusals {
+        Refusals { kept: Arc::clone(&self.kept), retries: Arc::clone(&self.retries) }
     }
 }
 
@@ -342,7 +260,9 @@ mod tests {
         answers: Vec<Result<(), AwsError>>,
         took_effect: Result<bool, AwsError>,
     ) -> (Result<bool, AwsError>, usize, usize) {
-        let aws = Aws { config: SdkConfig::builder().build(), retries: Arc::default() };
+        let kept = Source::Fixed(Credentials::new("x", "x", None, None, "test"));
+        let kept = Arc::new(Kept::new(kept));
+        let aws = Aws { config: SdkConfig::builder().build(), kept, retries: Arc::default() };
         let (all, looks) = (answers.len(), std::sync::atomic::AtomicUsize::new(0));
         let left = Mutex::new(answers.into_iter());
         let ended = aws

@@ -1,0 +1,75 @@
+//! The usual places of credentials, as AWS's tools look at them: the environment, profiles, a web identity, the container's
+//! and the machine's role. Of a plan that names a profile, that profile alone.
+//!
+//! They are looked at anew each time: a tool that signs in writes new files.
+
+use std::error::Error as _;
+
+use aws_config::Region;
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::imds;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{self, ProvideCredentials};
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::retry::RetryConfig;
+
+use super::limits::{self, INSTANCE_METADATA};
+
+/// How to look for credentials.
+#[derive(Debug)]
+pub(super) struct Chain {
+    pub profile: Option<String>,
+    pub region: Region,
+    /// Leads calls of STS to the plan's endpoint.
+    pub http: SharedHttpClient,
+}
+
+impl Chain {
+    /// What is found first.
+    ///
+    /// # Errors
+    /// What was not there or did not answer, and what to do.
+    pub(super) async fn ask(&self) -> provider::Result {
+        let config = ProviderConfig::empty()
+            .with_region(Some(self.region.clone()))
+            .with_http_client(self.http.clone())
+            .with_sleep_impl(TokioSleep::new())
+            .with_timeout_config(limits::timeouts())
+            .with_retry_config(RetryConfig::standard());
+        let found = match &self.profile {
+            Some(name) => {
+                let profile = ProfileFileCredentialsProvider::builder().configure(&config);
+                profile.profile_name(name.as_str()).build().provide_credentials().await
+            }
+            None => {
+                let metadata = imds::Client::builder()
+                    .configure(&config)
+                    .max_attempts(2)
+                    .connect_timeout(INSTANCE_METADATA)
+                    .read_timeout(INSTANCE_METADATA);
+                let chain = DefaultCredentialsChain::builder()
+                    .region(self.region.clone())
+                    .imds_client(metadata.build())
+                    .configure(config);
+                chain.build().await.provide_credentials().await
+            }
+        };
+        found.map_err(|error| CredentialsError::provider_error(self.explain(&error)))
+    }
+
+    fn explain(&self, error: &CredentialsError) -> String {
+        let cause = error.source().map_or_else(|| error.to_string(), super::error::causes);
+        match &self.profile {
+            Some(name) => format!(
+                "no credentials of profile `{name}`: {cause}; check it with `aws sts get-caller-identity --profile {name}`, \
+                 and sign in where it needs that: `aws sso login --profile {name}`"
+            ),
+            None => format!(
+                "no credentials: {cause}; name a profile in the plan, set AWS_PROFILE, or sign in anew: `aws sso login`"
+            ),
+        }
+    }
+}

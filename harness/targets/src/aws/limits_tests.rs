@@ -1,0 +1,133 @@
+//! Every client of every service ends a call within its limits, whatever the server does.
+
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, join_all};
+use lifeboat_model::{Environment, Provider};
+use rstest::rstest;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+
+use super::limits::{ATTEMPT, CONNECT, OPERATION, READ};
+use super::{Aws, AwsError};
+
+/// What a loaded machine may add to a limit.
+const MORE: Duration = Duration::from_secs(20);
+
+/// One call by the client of that name, made once. A client that is new has no line here, and fails the test for it.
+fn call<'a>(aws: &'a Aws, service: &str) -> BoxFuture<'a, Result<(), AwsError>> {
+    macro_rules! asked {
+        ($call:expr) => {
+            async move { $call.send().await.map(drop).map_err(|error| AwsError::of("X", &error)) }.boxed()
+        };
+    }
+    match service {
+        "cloudwatch" => asked!(aws.cloudwatch().describe_alarms()),
+        "dynamodb" => asked!(aws.dynamodb().list_tables()),
+        "rds" => asked!(aws.rds().describe_db_instances()),
+        "sts" => asked!(aws.sts().get_caller_identity()),
+        other => panic!("the client `{other}` is called nowhere here: add a line"),
+    }
+}
+
+async fn connection(port: u16) -> Aws {
+    let environment = Environment {
+        name: "test".into(),
+        provider: Provider::Sandbox,
+        region: "us-east-1".into(),
+        account: None,
+        endpoint: Some(format!("http://127.0.0.1:{port}")),
+        allow_loopback: false,
+        production: false,
+        seed: None,
+        localstack: None,
+        profile: None,
+        assume_role: None,
+    };
+    Aws::connect(&environment).await
+}
+
+/// Calls with every client at once; each has to end as a time-out, between these two moments.
+async fn all_end(port: u16, after: Duration, limit: Duration) {
+    let aws = connection(port).await;
+    assert!(Aws::SERVICES.len() >= 4, "{:?}", Aws::SERVICES);
+    let calls = Aws::SERVICES.iter().map(|service| async {
+        let began = Instant::now();
+        let ended = timeout(limit + MORE, call(&aws, service)).await;
+        (*service, ended, began.elapsed())
+    });
+    for (service, ended, took) in join_all(calls).await {
+        let error = ended.unwrap_or_else(|_| panic!("{service}: no end within {:?}", limit + MORE));
+        let error = error.expect_err("an answer that never ends is none");
+        assert_eq!(error.code, "timeout", "{service}: {error}");
+        assert!(took >= after, "{service}: {took:?}, {error}");
+    }
+    assert_eq!(aws.retries(), [].into(), "one attempt each");
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Silent,
+    HeadersAlone,
+    Drips,
+}
+
+async fn serve(mut stream: TcpStream, way: Way) {
+    let _ = stream.read(&mut [0; 8192]).await;
+    if matches!(way, Way::HeadersAlone | Way::Drips) {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 100000\r\n\r\n";
+        let _ = stream.write_all(head.as_bytes()).await;
+    }
+    let mut ticks = interval(Duration::from_secs(1));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if matches!(way, Way::Drips) && stream.write_all(b" ").await.is_err() {
+            return;
+        }
+    }
+}
+
+#[rstest]
+#[case::silent(Way::Silent, READ, ATTEMPT)]
+#[case::headers_alone(Way::HeadersAlone, ATTEMPT, OPERATION)]
+#[case::drips(Way::Drips, ATTEMPT, OPERATION)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_does_not_come_to_an_end_is_given_up(
+    #[case] way: Way,
+    #[case] after: Duration,
+    #[case] limit: Duration,
+) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serving = tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(serve(stream, way));
+        }
+    });
+    all_end(port, after, limit).await;
+    serving.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_does_not_come_is_given_up() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    // Nobody accepts: once its queue is full, a connection waits.
+    let mut waiting = Vec::new();
+    while let Ok(connected) = timeout(Duration::from_secs(1), TcpStream::connect(address)).await {
+        waiting.push(connected.unwrap());
+        assert!(waiting.len() < 100, "the queue is never full");
+    }
+    all_end(address.port(), CONNECT, READ).await;
+}
+
+#[test]
+fn the_limits_are_in_their_order() {
+    assert!(CONNECT < READ && READ < ATTEMPT && ATTEMPT < OPERATION);
+    assert!(super::limits::CREDENTIALS < ATTEMPT, "or their error is not told");
+}
