@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lifeboat_engine::{Context, OptionsError, Params, StepError};
 use lifeboat_model::{
-    DynamodbTableTarget, Environment, Port, RdsInstanceTarget, Secret, ServerRef, TargetEntry, UndoAction,
+    DynamodbTableTarget, Environment, Password, Port, RdsInstanceTarget, ServerRef, TargetEntry, UndoAction,
     short_hash,
 };
 use lifeboat_targets::postgres::Server;
@@ -116,7 +116,7 @@ pub fn server(
     port: u16,
     database: &str,
     user: &str,
-    password: &Secret,
+    password: &Password,
 ) -> Server {
     let reference = ServerRef {
         target: params.target_name.clone(),
@@ -127,6 +127,7 @@ pub fn server(
         own_sandbox: params.own_sandbox,
         instance: None,
         patience_s: 0,
+        copy: false,
         tls: params.target.server_tls(params.environment.provider),
     };
     Server::new(reference, password.clone())

@@ -5,7 +5,7 @@
 //! what AWS asks the caller for: the keys (KMS) of encrypted databases, and EC2's groups and subnets.
 
 use lifeboat_engine::{OptionsError, Params};
-use lifeboat_model::{Permission, RdsInstanceTarget, names_beside, own_names};
+use lifeboat_model::{Permission, RdsInstanceTarget, TargetEntry, names_beside, own_names};
 use lifeboat_targets::{COPY_OF_TAG, EXPIRES_TAG, LOCK_TAG, RUN_TAG};
 
 use crate::access::ALLOW_TAG;
@@ -97,6 +97,25 @@ pub fn exhausts(params: &Params, target: &RdsInstanceTarget) -> Result<Vec<Permi
 /// The look at the alarms of stop conditions. AWS tells of composite alarms only whom all are allowed.
 pub fn watches_alarms() -> Permission {
     Permission::new("WatchAlarms", ["cloudwatch:DescribeAlarms"], ["*"])
+}
+
+/// The passwords of targets that Secrets Manager keeps: each secret and no other. The end of an ARN is AWS's own choice, so
+/// where the plan names a secret, the six characters are any.
+pub fn reads_secrets<'a>(
+    params: &Params,
+    targets: impl Iterator<Item = &'a TargetEntry>,
+) -> Result<Option<Permission>, OptionsError> {
+    let secrets: Vec<&str> =
+        targets.flat_map(TargetEntry::kept_passwords).map(|(_, kept)| kept.secret()).collect();
+    if secrets.is_empty() {
+        return Ok(None);
+    }
+    let arns = Arns::of(params)?;
+    let resources = secrets.into_iter().map(|secret| match secret.starts_with("arn:") {
+        true => secret.to_owned(),
+        false => arns.arn("secretsmanager", &format!("secret:{secret}-??????")),
+    });
+    Ok(Some(Permission::new("ReadPasswords", ["secretsmanager:GetSecretValue"], resources)))
 }
 
 /// The forced failover of an instance.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lifeboat_engine::{OptionsError, Params, StepError};
-use lifeboat_model::{DurationText, LockedTarget, Secret, TargetEntry, UndoAction};
+use lifeboat_model::{DurationText, LockedTarget, Password, TargetEntry, UndoAction};
 use lifeboat_targets::Aws;
 use lifeboat_targets::postgres::{ConnectionLimits, LimitScope, Server, Session};
 use lifeboat_targets::rds::{InstanceView, Rds};
@@ -166,7 +166,7 @@ impl Shared {
     }
 
     /// The administrator's role and password, if the plan names one.
-    pub fn admin(&self) -> Option<(String, Secret)> {
+    pub fn admin(&self) -> Option<(String, Password)> {
         let admin = self.params.target.sql_roles()?.admin?;
         Some((admin.0.to_owned(), admin.1.clone()))
     }

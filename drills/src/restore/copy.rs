@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use lifeboat_engine::{Context, StepError, wait_for};
-use lifeboat_model::{Provider, RdsInstanceTarget};
+use lifeboat_model::{Provider, RdsInstanceTarget, Stage};
 use lifeboat_targets::postgres::{PgError, Server, ServerWitness, server_witness};
 use lifeboat_targets::rds::{CopyOf, InstanceView, Rds, RestoreRequest, Source};
 use lifeboat_targets::{AwsError, Claim, Effect};
@@ -42,6 +42,9 @@ const NOTHING_TO_RESTORE: [&str; 6] = [
 
 /// What is observed of places that had no room for the copy.
 pub const NO_ROOM: &str = "no-capacity";
+
+/// What is observed of the copy's password, where Secrets Manager keeps it.
+pub const PASSWORD_STAGE: &str = "copy-password-stage";
 
 /// How long an available copy gets to answer its first query: a fresh name takes its time to be known.
 const FIRST_QUERY: Duration = Duration::from_secs(60);
@@ -252,11 +255,12 @@ pub async fn await_copy(s: Scene, context: Context) -> Result<(), StepError> {
     Ok(())
 }
 
-async fn ask(s: &Scene, server: &Server) -> Result<ServerWitness, PgError> {
+async fn ask(s: &Scene, server: &Server) -> Result<(ServerWitness, Option<Stage>), PgError> {
     let session = server.connect(&s.session("copy"), Duration::from_secs(5)).await?;
     let witness = server_witness(&session).await?;
+    let stage = session.stage();
     session.close().await;
-    Ok(witness)
+    Ok((witness, stage))
 }
 
 /// The copy's server: where the plan says that copies are, else at its own endpoint.
@@ -267,7 +271,7 @@ pub fn server_of(s: &Scene, copy: &InstanceView) -> Result<Server, StepError> {
         port: s.options.copy_port.clone(),
         ..s.target.clone()
     };
-    instance_server(&s.params, &way, copy)
+    Ok(instance_server(&s.params, &way, copy)?.of_copy())
 }
 
 /// Connects to the copy and asks it who it is. Ends as done in every case.
@@ -287,9 +291,12 @@ pub async fn connect_copy(s: Scene, context: Context) -> Result<(), StepError> {
     )
     .await;
     match asked {
-        Ok(Ok(witness)) => {
+        Ok(Ok((witness, stage))) => {
             context.mark("first-query");
             context.observe("copy-server", witness);
+            if let Some(stage) = stage {
+                context.observe(PASSWORD_STAGE, stage);
+            }
             s.known(|known| known.copy_server = Some(server));
         }
         Ok(Err(refused)) => {

@@ -1,7 +1,7 @@
 //! What a restore's record measures: from the disaster to the verified copy, with its parts, and what would be lost.
 
 use lifeboat_model::{
-    DrillFacts, Elapsed, Figure, Measured, Measurements, RecoveryWindow, Rpo, Rto, seconds,
+    DrillFacts, Elapsed, Figure, Measured, Measurements, RecoveryWindow, Rpo, Rto, Stage, seconds,
 };
 use lifeboat_targets::postgres::validate::{DataOutcome, Validation};
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::canaries::DisasterTime;
+use super::copy::PASSWORD_STAGE;
 use super::moment::Gap;
 
 /// A moment of the control plane's clock, sampled before and after another.
@@ -32,6 +33,9 @@ pub fn measure(facts: &DrillFacts, rpo: Measured<Rpo>) -> Measurements {
     }
     if let Some(validation) = facts.observed::<Validation>("validation") {
         figures.push(Figure::new("tables compared", validation.tables.len() as u64, ""));
+    }
+    if let Some(stage) = facts.observed::<Stage>(PASSWORD_STAGE) {
+        figures.push(Figure::new("copy opened with the password", stage.label(), ""));
     }
     if let Some(kept) = facts.observed::<String>("kept") {
         figures.push(Figure::new("copy kept as", kept, ""));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lifeboat_drills::watches_alarms;
+use lifeboat_drills::{reads_secrets, watches_alarms};
 use lifeboat_model::{ExitCode, Permission, Policy};
 use lifeboat_reports::clean_line;
 
@@ -41,8 +41,13 @@ pub fn iam_policy(args: &IamPolicyArgs) -> Result<ExitCode, Failure> {
         profile: ProfileArg::Fast,
     };
     let mut permissions = Vec::new();
-    for ready in prepare::drills(&plan, &caller)? {
+    let drills = prepare::drills(&plan, &caller)?;
+    for ready in &drills {
         permissions.extend(ready.drill.permissions(&ready.params).map_err(Failure::usage)?);
+    }
+    let used = prepare::used_targets(&plan, &drills);
+    if let Some(first) = drills.first() {
+        permissions.extend(reads_secrets(&first.params, used.values()).map_err(Failure::usage)?);
     }
     if prepare::watches_alarms(&plan) {
         permissions.push(watches_alarms());

@@ -46,6 +46,16 @@ pub async fn plan(args: PlanArgs) -> Result<ExitCode, Failure> {
         }
         outln!();
     }
+    for (name, target) in &plan.targets {
+        let Some(roles) = target.sql_roles() else { continue };
+        for (user, password) in [Some((roles.user, roles.password)), roles.admin].into_iter().flatten() {
+            let from = match password.kept() {
+                Some(kept) => format!("AWS Secrets Manager, secret {}", clean_line(kept.secret())),
+                None => "a variable".into(),
+            };
+            outln!("password of {} on {}: from {from}", clean_line(user), clean_line(name));
+        }
+    }
     for condition in &plan.stop_conditions {
         outln!("stop condition {}: {}", clean_line(&condition.name), what(&condition.kind));
     }
@@ -77,6 +87,7 @@ async fn check(args: &PlanArgs, source: &Source) -> Result<ExitCode, Failure> {
     let (environment, _) = prepare::identify(&plan.environment, None, asks).await?;
     prepare::settle_account(&mut drills, &environment);
     let aws = prepare::control_plane(&plan.environment).await;
+    prepare::fetch_secrets(&plan, &drills, &aws).await?;
     if let (true, Ok(aws)) = (asks, &aws) {
         budget::print_sizes(&drills, aws).await;
     }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use lifeboat_engine::{Drill, Params, ProbeSettings, check_drill};
 use lifeboat_model::{
-    DrillEntry, Environment, EnvironmentRecord, PlanDocument, PlanFile, Port, Provider, Secret,
+    DrillEntry, Environment, EnvironmentRecord, Password, PlanDocument, PlanFile, Port, Provider,
     StopCondition, StopKind, TargetEntry, Tls,
 };
-use lifeboat_targets::{Aws, is_loopback};
+use lifeboat_targets::{Aws, fetch_passwords, is_loopback};
 use sha2::{Digest as _, Sha256};
 
 use crate::args::ProfileArg;
@@ -228,12 +228,43 @@ pub fn asks_control_plane(plan: &PlanFile, drills: &[Ready]) -> bool {
         _ => false,
     };
     drills.iter().any(|ready| ready.params.target.needs_control_plane())
+        || used_targets(plan, drills).values().any(|target| target.kept_passwords().next().is_some())
         || watches_alarms(plan)
         || plan.stop_conditions.iter().any(sql)
 }
 
+/// The targets that a run uses: those of its drills and of the stop conditions.
+pub fn used_targets(plan: &PlanFile, drills: &[Ready]) -> BTreeMap<String, TargetEntry> {
+    let of_drills = drills.iter().map(|ready| &ready.params.target_name);
+    let of_conditions = plan.stop_conditions.iter().filter_map(|condition| match &condition.kind {
+        StopKind::Sql { target, .. } => Some(target),
+        _ => None,
+    });
+    let used: BTreeSet<&String> = of_drills.chain(of_conditions).collect();
+    let used = plan.targets.iter().filter(|(name, _)| used.contains(name));
+    used.map(|(name, target)| (name.clone(), target.clone())).collect()
+}
+
+/// Asks Secrets Manager for the passwords of the targets that a run uses. Nothing else is asked of the control plane before,
+/// but who calls.
+pub async fn fetch_secrets(
+    plan: &PlanFile,
+    drills: &[Ready],
+    aws: &Result<Aws, String>,
+) -> Result<(), Failure> {
+    let mut kept = used_targets(plan, drills);
+    kept.retain(|_, target| target.kept_passwords().next().is_some());
+    if kept.is_empty() {
+        return Ok(());
+    }
+    let aws =
+        aws.as_ref().map_err(|error| Failure::not_run(format!("no password can be asked for: {error}")))?;
+    let fetched = fetch_passwords(&kept, aws).await;
+    fetched.map_err(|wrong| Failure::not_run(format!("{}; nothing was done", wrong.join("; "))))
+}
+
 /// Every password of the plan, by target and role, for the undo actions.
-pub fn passwords(plan: &PlanFile) -> BTreeMap<(String, String), Secret> {
+pub fn passwords(plan: &PlanFile) -> BTreeMap<(String, String), Password> {
     let mut found = BTreeMap::new();
     for (name, target) in &plan.targets {
         let Some(roles) = target.sql_roles() else { continue };

@@ -97,6 +97,7 @@ async fn drive(
     prepare::settle_account(&mut drills, &environment);
     environment.change_ticket = plan.safety.ticket().map(str::to_owned);
     let aws = prepare::control_plane(&plan.environment).await;
+    prepare::fetch_secrets(&plan, &drills, &aws).await?;
     let dir = out_folder::of(args.out.as_deref(), &run_id);
     // Before the run has a folder: one that is refused has done nothing that could be told.
     let _locked = target_locks::take(&drills, aws.as_ref().ok(), &run_id, &dir).await?;

@@ -82,7 +82,8 @@ pub fn unwind_on_signal(
             () = words => return,
         };
         let left = timeout(LAST_READING, pending(&dir)).await;
-        let left = left.unwrap_or_else(|_| "; what that leaves cannot be read: the disk does not answer".into());
+        let left =
+            left.unwrap_or_else(|_| "; what that leaves cannot be read: the disk does not answer".into());
         errln!("lifeboat: {by} again: stopped{left}\nlifeboat: to finish: lifeboat undo {finishes}");
         std::process::exit(i32::from(u8::from(ExitCode::Interrupted)));
     })

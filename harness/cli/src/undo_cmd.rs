@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use lifeboat_engine::{Clock, Journal, RunFiles, read_events, unwind, wait_for};
 use lifeboat_model::{
-    Environment, EnvironmentRecord, Event, EventKind, ExitCode, PendingUndo, PlanFile, Provider, Secret,
+    Environment, EnvironmentRecord, Event, EventKind, ExitCode, Password, PendingUndo, PlanFile, Provider,
     UndoAction, UndoEnd, pending_undos,
 };
-use lifeboat_targets::{Aws, WorldInterpreter};
+use lifeboat_targets::{Aws, WorldInterpreter, bind_passwords};
 
 use crate::args::DirArgs;
 use crate::failure::Failure;
@@ -67,13 +67,20 @@ pub async fn undo(args: &DirArgs) -> Result<ExitCode, Failure> {
         }
     }
     if !foreign.is_empty() {
-        let asks_control_plane = foreign.iter().any(|undo| undo.action.asks_control_plane());
+        let plan = plan_of(&files)?;
+        let passwords = passwords(&plan, &foreign)?;
+        let asks_control_plane = foreign.iter().any(|undo| undo.action.asks_control_plane())
+            || passwords.values().any(|password| password.kept().is_some());
         // One that cannot be had keeps nothing else from being taken back.
         let aws = match asks_control_plane {
             true => control_plane(environment, &files).await.map_err(|failure| failure.to_string()),
             false => Err("nothing of the run needs the control plane".into()),
         };
-        let interpreter = WorldInterpreter::new(passwords(&files, &foreign)?, aws);
+        // Secrets Manager is asked by whoever opens the first session: what needs none does not depend on it.
+        if let Ok(aws) = &aws {
+            bind_passwords(&plan.targets, aws);
+        }
+        let interpreter = WorldInterpreter::new(passwords, aws);
         for undo in &foreign {
             errln!("lifeboat: undo: {}", undo.action.describe());
         }
@@ -129,23 +136,30 @@ fn value_or_name(name: &str) -> Option<String> {
     Some(std::env::var(name).unwrap_or_else(|_| format!("${{{name}}}")))
 }
 
+/// The plan of the run; its variables need not be set.
+fn plan_of(files: &RunFiles) -> Result<PlanFile, Failure> {
+    let document = files.plan().map_err(Failure::usage)?;
+    PlanFile::resolve(&document.plan, &value_or_name).map_err(|error| of_plan(&error))
+}
+
 /// The passwords of the targets that the actions name; no other variable of the plan has to be set.
 fn passwords(
-    files: &RunFiles,
+    plan: &PlanFile,
     pending: &[PendingUndo],
-) -> Result<BTreeMap<(String, String), Secret>, Failure> {
-    let document = files.plan().map_err(Failure::usage)?;
-    let plan = PlanFile::resolve(&document.plan, &value_or_name).map_err(|error| of_plan(&error))?;
-    let all = prepare::passwords(&plan);
+) -> Result<BTreeMap<(String, String), Password>, Failure> {
+    let all = prepare::passwords(plan);
     let mut found = BTreeMap::new();
     for server in pending.iter().filter_map(|undo| undo.action.server()) {
         let key = (server.target.clone(), server.user.clone());
         let Some(password) = all.get(&key) else { continue };
-        if password.expose().starts_with("${") {
-            let target = &server.target;
+        let target = &server.target;
+        let unset = match password {
+            Password::Given(given) => given.expose().starts_with("${").then(|| ("password", given.expose())),
+            Password::Kept(kept) => kept.secret().contains("${").then(|| ("secret", kept.secret())),
+        };
+        if let Some((what, variable)) = unset {
             return Err(of_plan(&format!(
-                "the password of target `{target}`, {}, is not set; export it",
-                password.expose()
+                "the {what} of target `{target}`, {variable}, is not set; export it"
             )));
         }
         found.insert(key, password.clone());

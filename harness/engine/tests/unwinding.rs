@@ -130,6 +130,7 @@ fn action(schema: &str) -> UndoAction {
         own_sandbox: true,
         instance: None,
         patience_s: 0,
+        copy: false,
         tls: None,
     };
     UndoAction::DropSchema {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use crate::{AssumeRole, DurationText, Secret, ServerTls, Tls};
+use crate::{AssumeRole, DurationText, KeptPassword, Password, Secret, ServerTls, Tls};
 
 /// Where the control plane is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,9 +108,9 @@ pub struct SqlRoles<'a> {
     /// The role to connect as.
     pub user: &'a str,
     /// That role's password.
-    pub password: &'a Secret,
+    pub password: &'a Password,
     /// A role that may use the reserved connections, and its password.
-    pub admin: Option<(&'a str, &'a Secret)>,
+    pub admin: Option<(&'a str, &'a Password)>,
 }
 
 impl TargetEntry {
@@ -163,6 +163,13 @@ impl TargetEntry {
         !matches!(self, Self::Postgres(_))
     }
 
+    /// The roles whose passwords Secrets Manager keeps.
+    pub fn kept_passwords(&self) -> impl Iterator<Item = (&str, &KeptPassword)> {
+        let roles = self.sql_roles();
+        let all = roles.into_iter().flat_map(|roles| [Some((roles.user, roles.password)), roles.admin]);
+        all.flatten().filter_map(|(user, password)| Some((user, password.kept()?)))
+    }
+
     /// What two entries have in common that are one resource: drills on it run one after the other.
     pub fn resource(&self) -> String {
         match self {
@@ -192,7 +199,7 @@ pub struct RdsInstanceTarget {
     /// The role to connect as.
     pub user: String,
     /// That role's password.
-    pub password: Secret,
+    pub password: Password,
     /// Another host than the instance's endpoint (a tunnel, a bastion).
     pub host: Option<String>,
     /// Another port than the instance's endpoint.
@@ -200,7 +207,7 @@ pub struct RdsInstanceTarget {
     /// A role that may use the reserved connections.
     pub admin_user: Option<String>,
     /// That role's password.
-    pub admin_password: Option<Secret>,
+    pub admin_password: Option<Password>,
     /// Whether sessions are encrypted; where it says nothing, the provider decides.
     pub tls: Option<Tls>,
     /// The PEM file with the CA certificates that are trusted, as a path relative to the plan.
@@ -226,11 +233,11 @@ pub struct PostgresTarget {
     /// The role to connect as.
     pub user: String,
     /// That role's password.
-    pub password: Secret,
+    pub password: Password,
     /// A role that may use the reserved connections.
     pub admin_user: Option<String>,
     /// That role's password.
-    pub admin_password: Option<Secret>,
+    pub admin_password: Option<Password>,
     /// Whether sessions are encrypted; where it says nothing, the provider decides.
     pub tls: Option<Tls>,
     /// The PEM file with the CA certificates that are trusted, as a path relative to the plan.

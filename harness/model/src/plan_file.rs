@@ -1,6 +1,8 @@
 //! The plan file: what a person writes in TOML.
 //!
-//! `${NAME}` is replaced in every string. Passwords have to come from a variable and live in a [`crate::Secret`]. What is read here is not yet known to make sense to a drill: each drill reads its own options.
+//! `${NAME}` is replaced in every string. Passwords come from a variable, and live in a [`crate::Secret`] then, or from AWS
+//! Secrets Manager, which is not asked here. What is read is not yet known to make sense to a drill: each drill reads its own
+//! options.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +11,7 @@ use thiserror::Error;
 use toml::{Table, Value};
 
 use crate::plan_safety::check_conditions;
-use crate::plan_secrets::refuse_in_clear;
+use crate::plan_secrets::{join, refuse_in_clear};
 use crate::variables::{VariableError, expand, names};
 use crate::{DrillEntry, Environment, Safety, StopCondition, TargetEntry};
 
@@ -219,6 +221,11 @@ fn sections<T: DeserializeOwned>(table: &mut Table, name: &str) -> Result<Vec<T>
 fn target(mut value: Value, section: &str) -> Result<TargetEntry, PlanFileError> {
     let kind = value.as_table_mut().and_then(|table| table.remove("kind"));
     let known = "`rds-instance`, `postgres` or `dynamodb-table`";
+    let of_sql =
+        matches!(&kind, Some(Value::String(kind)) if ["rds-instance", "postgres"].contains(&kind.as_str()));
+    if let (true, Some(table)) = (of_sql, value.as_table_mut()) {
+        join(table).map_err(|message| wrong(section, &message))?;
+    }
     match kind {
         Some(Value::String(kind)) if kind == "rds-instance" => {
             typed(value, section).map(TargetEntry::RdsInstance)

@@ -3,6 +3,7 @@
 use rstest::rstest;
 
 use super::*;
+use crate::{Password, Secret};
 
 const PLAN: &str = r#"
 [environment]
@@ -53,7 +54,8 @@ fn resolve(text: &str) -> Result<PlanFile, PlanFileError> {
 fn a_whole_plan() {
     let plan = resolve(PLAN).unwrap();
     let TargetEntry::RdsInstance(orders) = &plan.targets["orders"] else { panic!("another kind") };
-    assert_eq!((orders.identifier.as_str(), orders.password.expose()), ("orders-blue", "hunter2"));
+    let password = Password::from(Secret::new("hunter2".into()));
+    assert_eq!((orders.identifier.as_str(), &orders.password), ("orders-blue", &password));
     let TargetEntry::Postgres(plain) = &plan.targets["plain"] else { panic!("another kind") };
     assert_eq!(plain.port, crate::Port::Number(6432));
     let drill = &plan.drills[0];
@@ -76,6 +78,14 @@ fn a_whole_plan() {
 #[case("port = \"${PORT}\"", "port = 70000", &["[targets.plain]", "70000", "65535", "in `port`"])]
 #[case("password = \"${ORDERS_PASSWORD}\"", "password = \"x\"", &["targets.orders", "password", "${NAME}"])]
 #[case("password = \"${ORDERS_PASSWORD}\"", "password = 73313", &["targets.orders", "password", "${NAME}"])]
+#[case("password = \"${ORDERS_PASSWORD}\"", "", &["[targets.orders]", "`password`", "`password_secret`"])]
+#[case("password =", "password_secret = \"a\"\npassword =", &["[targets.orders]", "password and password_secret", "drop one"])]
+#[case("password =", "admin_password_secret = \"a\"\nadmin_password = \"${ENV}\"\npassword =", &["admin_password and", "drop one"])]
+#[case("password = \"${ORDERS_PASSWORD}\"", "password_secret = 73313", &["password_secret", "ARN or name"])]
+#[case("password = \"${ORDERS_PASSWORD}\"", "password_secret = \"hunter2 x\"", &["password_secret", "ARN or name"])]
+#[case("password = \"${ORDERS_PASSWORD}\"", "password_secret = \"arn:aws:rds:eu-west-1:1:db:x\"", &["ARN or name"])]
+#[case("password = \"${ORDERS_PASSWORD}\"", "password = { secret = \"x\" }", &["targets.orders", "password", "${NAME}"])]
+#[case("password = \"${ORDERS_PASSWORD}\"", "password_secret = \"a\"\nadmin_user = \"root\"", &["admin_password_secret"])]
 #[case("stable_for = \"5s\"", "app_health = \"http://a:hunter2@h/\"", &["[drills.0] app_health", "${NAME}"])]
 #[case("${ORDERS_PASSWORD}\"", "hunter2", &["not valid TOML", "line 13, column "])]
 #[case("${ENV}", "${NOPE}", &["[targets.orders] identifier", "NOPE", "not set"])]
@@ -129,5 +139,18 @@ fn whose_sessions_are_encrypted() {
         assert_eq!(tls(here, ""), None);
         assert_eq!(tls(here, "tls_ca = 'ca.pem'"), trusting(Some("ca.pem")));
         assert_eq!(tls(here, "tls = 'verify-full'\ntls_ca = 'ca.pem'"), trusting(Some("ca.pem")));
+    }
+}
+
+#[test]
+fn a_password_may_be_in_a_secret() {
+    let arn = "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:rds!db-1a2b-x1y2z3";
+    for (written, meant) in [("prod/orders", "prod/orders"), (arn, arn), ("${ENV}/orders", "blue/orders")] {
+        let more =
+            format!("password_secret = \"{written}\"\nadmin_user = \"root\"\nadmin_password = \"${{ENV}}\"");
+        let plan = resolve(&PLAN.replacen("password = \"${ORDERS_PASSWORD}\"", &more, 1)).unwrap();
+        let kept: Vec<_> = plan.targets["orders"].kept_passwords().collect();
+        let found: Vec<_> = kept.iter().map(|(user, kept)| (*user, kept.secret())).collect();
+        assert_eq!(found, [("drill", meant)]);
     }
 }

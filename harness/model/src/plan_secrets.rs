@@ -34,6 +34,63 @@ pub fn refuse_in_clear(raw: &Table) -> Result<(), PlanFileError> {
     Ok(())
 }
 
+/// Joins the two keys that say where a password comes from to one, which a table stands in for where it is a secret:
+/// exactly one of them has to be there, for `admin_password` at most one.
+///
+/// # Errors
+/// The sentence that says what is wrong.
+pub fn join(target: &mut Table) -> Result<(), String> {
+    for (key, needed) in [("password", true), ("admin_password", false)] {
+        let other = format!("{key}_secret");
+        match (target.contains_key(key), target.remove(&other)) {
+            (true, None) => {}
+            // The role's own password would do for both, but a secret is of one role.
+            (false, None)
+                if !needed && target.contains_key("admin_user") && target["password"].is_table() =>
+            {
+                return Err(
+                    "admin_user: its password is in a secret of its own; give admin_password_secret".into()
+                );
+            }
+            (false, None) if !needed => {}
+            (false, None) => {
+                return Err(format!(
+                    "missing field `{key}`, or `{other}` with the ARN or name of a secret of AWS Secrets Manager"
+                ));
+            }
+            (true, Some(_)) => {
+                return Err(format!(
+                    "{key} and {other}: both say where the password comes from; drop one of the two"
+                ));
+            }
+            (false, Some(Value::String(name))) if is_secret_name(&name) => {
+                let kept = Table::from_iter([("secret".to_owned(), Value::String(name))]);
+                target.insert(key.into(), Value::Table(kept));
+            }
+            // Somebody may have written the password itself.
+            (false, Some(_)) => {
+                return Err(format!("{other}: this is no ARN or name of a secret of AWS Secrets Manager"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether Secrets Manager would take it.
+fn is_secret_name(text: &str) -> bool {
+    // Those that RDS makes have a `!`.
+    let sane = |c: char| c.is_ascii_alphanumeric() || "/_+=.@-!".contains(c);
+    let name = match text.strip_prefix("arn:") {
+        None => text,
+        Some(arn) => match arn.splitn(5, ':').collect::<Vec<_>>()[..] {
+            [_, "secretsmanager", _, _, resource] => resource.strip_prefix("secret:").unwrap_or_default(),
+            _ => "",
+        },
+    };
+    // In a plan that is printed, variables may have no value.
+    text.contains("${") || (!name.is_empty() && name.len() <= 512 && name.chars().all(sane))
+}
+
 /// Whether a value of a section is absent, or a text of one variable and nothing else.
 fn is_variable(section: &Value, key: &str) -> bool {
     match section.get(key) {

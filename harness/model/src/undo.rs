@@ -39,6 +39,9 @@ pub struct ServerRef {
     /// takes its time to be known again. 0 where it does not.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub patience_s: u64,
+    /// Whether it is a copy, whose passwords may be those of the time that it is of.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub copy: bool,
     /// What the server's certificate is held against; none where the sessions are not encrypted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<ServerTls>,

@@ -39,7 +39,7 @@ async fn with_instances(names: &[&str]) -> Sandbox {
 /// The client of a sandbox, and what takes back there.
 async fn clients(sandbox: &Sandbox) -> (Dynamo, WorldInterpreter) {
     let dynamo = dynamo(&sandbox.endpoint()).await;
-    let passwords = BTreeMap::from([(("t".into(), "drill".into()), Secret::new("none".into()))]);
+    let passwords = BTreeMap::from([(("t".into(), "drill".into()), Secret::new("none".into()).into())]);
     let interpreter = WorldInterpreter::new(passwords, Ok(dynamo.aws().clone()));
     (dynamo, interpreter)
 }
@@ -82,6 +82,7 @@ fn out_of_reach(instance: Option<String>, patience_s: u64) -> UndoAction {
         own_sandbox: false,
         instance,
         patience_s,
+        copy: false,
         tls: None,
     };
     let text = String::new;
@@ -145,7 +146,7 @@ async fn a_copy_is_deleted_only_if_nobody_has_written_to_it() {
     let password = Secret::new(exports["LIFEBOAT_SANDBOX_PASSWORD"].clone());
     let aws = dynamo(&endpoint).await.aws().clone();
     let rds = Rds::new(&aws);
-    let passwords = BTreeMap::from([(("t".into(), "drill".into()), password.clone())]);
+    let passwords = BTreeMap::from([(("t".into(), "drill".into()), password.clone().into())]);
     let interpreter = WorldInterpreter::new(passwords, Ok(aws));
     let reference = ServerRef {
         target: "t".into(),
@@ -156,6 +157,7 @@ async fn a_copy_is_deleted_only_if_nobody_has_written_to_it() {
         own_sandbox: false,
         instance: None,
         patience_s: 0,
+        copy: false,
         tls: None,
     };
     let server = Server::new(reference.clone(), password);

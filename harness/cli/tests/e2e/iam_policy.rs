@@ -8,8 +8,8 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Aws, BACKED_UP_SEED, External, Lab, ORDERS_SEED, Process, Run, Table, dynamodb_plan, failover_plan,
-    restore_plan,
+    Aws, BACKED_UP_SEED, External, Lab, ORDERS_SEED, Process, Run, SECRET, Table, dynamodb_plan,
+    failover_plan, kept, kept_seed, restore_plan,
 };
 
 const ACCOUNT: &str = "000000000000";
@@ -53,11 +53,19 @@ fn called(sandbox: &External, from: usize) -> Vec<Called> {
         .collect()
 }
 
-/// Whether a pattern with `*` is that of a text.
+/// Whether a pattern with `*` and `?` is that of a text.
 fn fits(pattern: &str, text: &str) -> bool {
-    let Some((head, tail)) = pattern.split_once('*') else { return pattern == text };
-    let Some(rest) = text.strip_prefix(head) else { return false };
-    (0..=rest.len()).filter(|at| rest.is_char_boundary(*at)).any(|at| fits(tail, &rest[at..]))
+    let mut after = text.chars();
+    match pattern.chars().next() {
+        None => text.is_empty(),
+        Some('*') => (0..=text.len())
+            .filter(|at| text.is_char_boundary(*at))
+            .any(|at| fits(&pattern[1..], &text[at..])),
+        Some(wanted) => {
+            after.next().is_some_and(|found| wanted == '?' || wanted == found)
+                && fits(&pattern[wanted.len_utf8()..], after.as_str())
+        }
+    }
 }
 
 /// The statements of a policy as (id, actions, resources).
@@ -197,6 +205,37 @@ fn a_failover(#[case] conditions: &str) {
     holds(ORDERS_SEED, false, &format!("{}{conditions}", failover_plan("stable_for = '500ms'")));
 }
 
+/// The secret of the target, by its name and by its ARN, and no other.
+#[rstest]
+#[case::by_name(false)]
+#[case::by_arn(true)]
+fn a_failover_with_a_kept_password(#[case] by_arn: bool) {
+    let lab = Lab::new();
+    let seed = kept_seed(ORDERS_SEED, "orders");
+    let sandbox = External::start(&lab, &seed);
+    let arn = sandbox.secrets("DescribeSecret", &json!({ "SecretId": SECRET }))["ARN"].clone();
+    let named = if by_arn { arn.as_str().expect("an ARN") } else { SECRET };
+    let plan = kept(&failover_plan("stable_for = '500ms'")).replace(SECRET, named);
+    let before = called(&sandbox, 0).len();
+    let (_, record) = Run::start(&lab, &sandbox, &plan, &[]).finish(Duration::from_secs(120));
+    record.expect("passed", "clean", &[]);
+    let (policy, calls) = (policy_of(&lab, &sandbox), called(&sandbox, before));
+    assert_eq!(not_allowed(&policy, &calls), BTreeSet::new(), "{policy:#}");
+    assert_eq!(not_called(&policy, &calls), Vec::new(), "{policy:#}");
+    let asked = "secretsmanager:GetSecretValue";
+    assert!(not_allowed(&without(&policy, asked), &calls).contains(asked), "{policy:#}");
+    let allowed: Vec<_> =
+        statements(&policy).into_iter().filter(|(_, actions, _)| actions.contains(asked)).collect();
+    let [(_, _, patterns)] = &allowed[..] else { panic!("one statement: {policy:#}") };
+    let expected = if by_arn {
+        named.to_owned()
+    } else {
+        format!("arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:{SECRET}-??????")
+    };
+    assert_eq!(*patterns, [expected]);
+    sandbox.stop(&lab);
+}
+
 #[test]
 fn an_exhaustion() {
     let plan = failover_plan("").replace("rds-failover", "connection-exhaustion").replace("rpo = \"0s\"", "");
@@ -239,11 +278,13 @@ fn a_policy_is_for_an_account() {
 }
 
 #[test]
-fn a_star_is_any_text() {
+fn a_star_is_any_text_and_a_question_mark_one_character() {
     for (pattern, text, expected) in [
         ("*", "x", true),
         ("db:orders-lb-*", "db:orders-lb-1", true),
         ("db:orders-lb-*", "db:orders", false),
+        ("secret:a-??????", "secret:a-x1y2z3", true),
+        ("secret:a-??????", "secret:a-b-x1y2z3", false),
         ("table/lifeboat-*-copy", "table/lifeboat-1-copy", true),
         ("table/lifeboat-*-copy", "table/lifeboat-1-copy-2", false),
     ] {

@@ -22,6 +22,7 @@ mod identity;
 mod identity_of_tables;
 mod journals;
 mod kept;
+mod kept_passwords;
 mod lies;
 mod lock;
 mod matrix;

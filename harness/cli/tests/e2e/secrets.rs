@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::crash::Scene;
-use crate::support::{Ended, External, ORDERS_SEED, Process, Signal, failover_plan};
+use crate::support::{Ended, External, ORDERS_SEED, Process, SECRET, Signal, failover_plan, kept, kept_seed};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -38,10 +38,11 @@ struct Search {
 }
 
 impl Search {
-    fn new(password: &str) -> Self {
+    fn new(password: &str, kept: &str) -> Self {
         let mut needles = Vec::new();
         for (name, secret) in [
             ("password", password),
+            ("kept password", kept),
             ("key", KEY),
             ("token", TOKEN),
             ("wrong", WRONG),
@@ -120,11 +121,13 @@ fn lifeboat(scene: &Scene, health: &str) -> Command {
 
 #[test]
 fn no_secret_is_in_anything_that_is_said_or_written() {
-    let scene = Scene::new(&format!("{ORDERS_SEED}\n[[roles]]\nname = \"drill\"\n"));
+    let seed = format!("{ORDERS_SEED}\n[[roles]]\nname = \"drill\"\n");
+    let scene = Scene::new(&kept_seed(&seed, "orders"));
     // So that tokens are issued again and again.
     scene.sandbox.tell(r#"{"lie":"expire-tokens","after_calls":20}"#);
     let password = scene.sandbox.exports["LIFEBOAT_SANDBOX_PASSWORD"].clone();
-    let mut search = Search::new(&password);
+    let before = scene.sandbox.kept_password(SECRET);
+    let mut search = Search::new(&password, &before);
     let health = health();
     // As on AWS: with the caller's own key and token, and those of a role.
     let aws = |drill: &str| {
@@ -132,6 +135,11 @@ fn no_secret_is_in_anything_that_is_said_or_written() {
         plan.replacen("user = \"drill\"", "user = \"drill\"\ntls = \"off\"\napp_health = \"${HEALTH}\"", 1)
             + "\n[[stop_conditions]]\nname = \"shop\"\nhttp = \"${HEALTH}\"\nevery = \"200ms\"\n\
                [environment.assume_role]\nrole_arn = \"arn:aws:iam::000000000000:role/drill\"\n"
+    };
+    // Another place for `tls`: role and password stay beside each other.
+    let aws_without_tls = |drill: &str| {
+        let plan = failover_plan(drill).replacen("\"sandbox\"", "\"aws\"\nallow_loopback = true", 1);
+        plan.replacen("[targets.orders]", "[targets.orders]\ntls = \"off\"", 1)
     };
     let run = |name: &str, plan: &str, change: &dyn Fn(&mut Command)| {
         let plan = scene.lab.write(&format!("{name}.toml"), plan);
@@ -173,6 +181,13 @@ fn no_secret_is_in_anything_that_is_said_or_written() {
         search.said(subcommand, &ended);
     }
 
+    // The answers of Secrets Manager hold one, and so does what the server refuses.
+    let kept_plan = kept(&aws_without_tls(drill));
+    let whole = Process::start(&scene.lab, &mut run("kept", &kept_plan, &|_| {})).wait(MINUTE * 3);
+    whole.expect_code(0);
+    assert!(whole.stderr.contains("GetSecretValue"), "the logs were not talkative");
+    search.said("a run with a kept password", &whole);
+
     // Plans that are wrong in the very place.
     let bad = [
         aws(drill).replacen("${HEALTH}", &health, 1),
@@ -189,7 +204,7 @@ fn no_secret_is_in_anything_that_is_said_or_written() {
         assert_ne!(ended.code, Some(0), "{number}");
         search.said(&name, &ended);
     }
-    for dir in ["whole", "refused", "cut"] {
+    for dir in ["whole", "refused", "cut", "kept"] {
         search.folder(&scene.lab.path(dir));
     }
     assert!(search.needles.iter().any(|(name, _)| name == "session_token"), "no session was issued");

@@ -29,5 +29,6 @@ clients! {
     cloudwatch: aws_sdk_cloudwatch,
     dynamodb: aws_sdk_dynamodb,
     rds: aws_sdk_rds,
+    secretsmanager: aws_sdk_secretsmanager,
     sts: aws_sdk_sts,
 }

@@ -27,6 +27,7 @@ fn call<'a>(aws: &'a Aws, service: &str) -> BoxFuture<'a, Result<(), AwsError>> 
         "cloudwatch" => asked!(aws.cloudwatch().describe_alarms()),
         "dynamodb" => asked!(aws.dynamodb().list_tables()),
         "rds" => asked!(aws.rds().describe_db_instances()),
+        "secretsmanager" => asked!(aws.secretsmanager().get_secret_value().secret_id("x")),
         "sts" => asked!(aws.sts().get_caller_identity()),
         other => panic!("the client `{other}` is called nowhere here: add a line"),
     }

@@ -5,6 +5,7 @@ mod connections;
 mod guards;
 mod ledger_table;
 mod limits;
+mod login;
 mod own_schema;
 mod probes;
 mod server;

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use lifeboat_engine::Tried;
-use lifeboat_model::{AttemptOutcome, Secret, ServerRef, ServerTls};
+use lifeboat_model::{AttemptOutcome, Password, Secret, ServerRef, ServerTls, Stage};
 use thiserror::Error;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -13,6 +13,7 @@ use tokio_postgres::error::Severity;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, NoTls, Socket};
 
+use super::login::Login;
 use super::tls::{Connector, is_distrust};
 
 /// What a server answered, or that it did not.
@@ -27,17 +28,24 @@ pub struct PgError {
     pub fatal: bool,
     /// Whether the server was not trusted, or has no TLS where there has to be: nobody logged in.
     pub distrust: bool,
+    /// Whether the password cannot be had from whoever keeps it: nobody tried to log in with it.
+    pub no_password: bool,
 }
 
 impl PgError {
     /// The session ended, or was not there, without an answer.
     pub fn no_answer(text: impl Into<String>) -> Self {
-        Self { code: None, text: text.into(), fatal: true, distrust: false }
+        Self { code: None, text: text.into(), fatal: true, distrust: false, no_password: false }
     }
 
     /// No answer within this time.
     pub fn timeout(limit: Duration) -> Self {
         Self::no_answer(format!("no answer within {} ms", limit.as_millis()))
+    }
+
+    /// Whoever knows the password could not be asked: nobody logged in.
+    pub(super) fn no_password(text: String) -> Self {
+        Self { no_password: true, ..Self::no_answer(text) }
     }
 
     fn distrust(text: String) -> Self {
@@ -54,7 +62,7 @@ impl PgError {
     pub fn is_passing(&self) -> bool {
         let passing =
             |code: &str| code.starts_with("57P") || code.starts_with("53") || code.starts_with("08");
-        !self.distrust && self.code.as_deref().is_none_or(passing)
+        !(self.distrust || self.no_password) && self.code.as_deref().is_none_or(passing)
     }
 
     /// What a person can do about it where it came from opening a session, as the end of a sentence; often nothing is
@@ -71,6 +79,8 @@ impl PgError {
             None if self.distrust => {
                 "; check the target's tls_ca, that the certificate is of this host and valid, and that the server has TLS"
             }
+            // What can be done is said already.
+            None if self.no_password => "",
             None => "; check the target's host and port, and that the server runs",
         }
     }
@@ -95,6 +105,7 @@ impl From<tokio_postgres::Error> for PgError {
                 text: answer.message().to_owned(),
                 fatal: !matches!(answer.parsed_severity(), Some(Severity::Error)),
                 distrust: false,
+                no_password: false,
             };
         }
         let mut text = error.to_string();
@@ -111,7 +122,7 @@ impl From<tokio_postgres::Error> for PgError {
 #[derive(Clone)]
 pub struct Server {
     reference: ServerRef,
-    password: Secret,
+    login: Login,
     /// Made at the first connection: the certificates of the CAs of AWS take their time to be read.
     connector: Arc<OnceLock<Connector>>,
 }
@@ -121,12 +132,13 @@ pub struct Session {
     client: Client,
     wire: JoinHandle<()>,
     tls: Option<Connector>,
+    stage: Option<Stage>,
 }
 
 impl Server {
     /// From where it is and the password of its role.
-    pub fn new(reference: ServerRef, password: Secret) -> Self {
-        Self { reference, password, connector: Arc::default() }
+    pub fn new(reference: ServerRef, password: impl Into<Password>) -> Self {
+        Self { reference, login: Login::new(password.into()), connector: Arc::default() }
     }
 
     /// Where it is and who connects.
@@ -136,10 +148,10 @@ impl Server {
 
     /// The same server for another role.
     #[must_use]
-    pub fn with_role(&self, user: &str, password: Secret) -> Self {
+    pub fn with_role(&self, user: &str, password: impl Into<Password>) -> Self {
         Self {
             reference: ServerRef { user: user.into(), ..self.reference.clone() },
-            password,
+            login: Login::new(password.into()),
             ..self.clone()
         }
     }
@@ -149,6 +161,12 @@ impl Server {
     pub fn of_instance(self, resource_id: &str) -> Self {
         let reference = ServerRef { instance: Some(resource_id.into()), ..self.reference };
         Self { reference, ..self }
+    }
+
+    /// The same server, which is a copy: its passwords may be those of the time that it is of.
+    #[must_use]
+    pub fn of_copy(self) -> Self {
+        Self { reference: ServerRef { copy: true, ..self.reference }, ..self }
     }
 
     /// The same server, whose address may lead nowhere for so long once its name was another's.
@@ -161,7 +179,7 @@ impl Server {
     #[must_use]
     pub fn with_certificate_of(self, name: &str) -> Self {
         let tls = self.reference.tls.map(|tls| ServerTls { name: Some(name.into()), ..tls });
-        Self::new(ServerRef { tls, ..self.reference }, self.password)
+        Self { reference: ServerRef { tls, ..self.reference }, connector: Arc::default(), ..self }
     }
 
     /// `host:port`.
@@ -175,6 +193,19 @@ impl Server {
     /// # Errors
     /// [`PgError`].
     pub async fn connect(&self, application_name: &str, limit: Duration) -> Result<Session, PgError> {
+        let opening = self.login.open(self.reference.copy, |password| async move {
+            self.log_in(&password, application_name, limit).await
+        });
+        let opened = timeout(limit, opening).await.map_err(|_| PgError::timeout(limit))?;
+        opened.map(|(session, stage)| Session { stage, ..session })
+    }
+
+    async fn log_in(
+        &self,
+        password: &Secret,
+        application_name: &str,
+        limit: Duration,
+    ) -> Result<Session, PgError> {
         let tls = self.connector()?;
         let mut config = Config::new();
         config
@@ -182,7 +213,7 @@ impl Server {
             .port(self.reference.port)
             .dbname(&self.reference.database)
             .user(&self.reference.user)
-            .password(self.password.expose())
+            .password(password.expose())
             .application_name(application_name)
             .ssl_mode(if tls.is_some() { SslMode::Require } else { SslMode::Disable })
             .connect_timeout(limit)
@@ -195,7 +226,7 @@ impl Server {
             None => timeout(limit, open(&config, NoTls)).await,
         };
         let (client, wire) = opened.map_err(|_| PgError::timeout(limit))??;
-        Ok(Session { client, wire, tls })
+        Ok(Session { client, wire, tls, stage: None })
     }
 
     fn connector(&self) -> Result<Option<Connector>, PgError> {
@@ -232,6 +263,11 @@ impl Session {
         &mut self.client
     }
 
+    /// Which version of a kept password the server took; none where the password is given.
+    pub fn stage(&self) -> Option<Stage> {
+        self.stage
+    }
+
     /// Whether the session has ended.
     pub fn is_closed(&self) -> bool {
         self.client.is_closed()
@@ -242,7 +278,7 @@ impl Session {
     ///
     /// Dropping it would leave it open until the answer comes, here and on the server.
     pub async fn give_up(self, limit: Duration) {
-        let Self { client, mut wire, tls } = self;
+        let Self { client, mut wire, tls, stage: _ } = self;
         let token = client.cancel_token();
         let cancelled = match tls {
             Some(tls) => timeout(limit, token.cancel_query(tls)).await,

@@ -129,6 +129,7 @@ async fn server_of(name: &str, of_run: OfRun<'_>) -> Result<Server, String> {
         own_sandbox: false,
         instance: None,
         patience_s: 0,
+        copy: false,
         tls,
     };
     let server = Server::new(reference, roles.password.clone());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use lifeboat_engine::Interpreter;
-use lifeboat_model::{PendingUndo, Secret, UndoAction, UndoEnd};
+use lifeboat_model::{Password, PendingUndo, UndoAction, UndoEnd};
 
 use super::postgres::Servers;
 use super::{dynamodb, lock, rds};
@@ -20,7 +20,7 @@ pub struct WorldInterpreter {
 impl WorldInterpreter {
     /// With the passwords of the plan's targets, by the target's name and the role's, and the control plane, or why there
     /// is none.
-    pub fn new(passwords: BTreeMap<(String, String), Secret>, aws: Result<Aws, String>) -> Self {
+    pub fn new(passwords: BTreeMap<(String, String), Password>, aws: Result<Aws, String>) -> Self {
         Self { servers: Servers::new(passwords), aws }
     }
 

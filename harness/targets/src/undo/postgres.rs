@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use lifeboat_engine::wait_for;
-use lifeboat_model::{Secret, ServerRef, UndoEnd, Unwritten};
+use lifeboat_model::{Password, ServerRef, UndoEnd, Unwritten};
 
 use super::looks::Misses;
 use crate::postgres::{Server, Session, Told, count_sessions, drop_schema, written_since};
@@ -29,7 +29,7 @@ const SESSIONS_LIMIT: Duration = Duration::from_secs(15);
 
 /// The servers of a plan; it knows the passwords by target and role.
 pub struct Servers {
-    passwords: BTreeMap<(String, String), Secret>,
+    passwords: BTreeMap<(String, String), Password>,
     given_up: Mutex<BTreeSet<String>>,
     /// The DbiResourceIds of instances that are not there any more.
     gone: Mutex<BTreeSet<String>>,
@@ -37,7 +37,7 @@ pub struct Servers {
 
 impl Servers {
     /// With the passwords of the plan's targets, by the target's name and the role's.
-    pub fn new(passwords: BTreeMap<(String, String), Secret>) -> Self {
+    pub fn new(passwords: BTreeMap<(String, String), Password>) -> Self {
         Self { passwords, given_up: Mutex::default(), gone: Mutex::default() }
     }
 

@@ -132,6 +132,7 @@ impl OwnServer {
             own_sandbox: true,
             instance: None,
             patience_s: 0,
+            copy: false,
             tls: None,
         };
         Server::new(reference, Secret::new(String::new()))

@@ -42,6 +42,7 @@ impl Pair {
                 own_sandbox: true,
                 instance: None,
                 patience_s: 0,
+                copy: false,
                 tls: None,
             };
             Server::new(reference, Secret::new(exports["LIFEBOAT_SANDBOX_PASSWORD"].clone()))

@@ -25,7 +25,10 @@ pub use eventually::eventually;
 pub use http::request_with;
 pub use lab::{Lab, repository, without_docker};
 pub use moto::Moto;
-pub use plans::{BACKED_UP_SEED, ORDERS_SEED, PLAIN_SEED, exhaustion_plan, failover_plan, restore_plan};
+pub use plans::{
+    BACKED_UP_SEED, ORDERS_SEED, PLAIN_SEED, SECRET, exhaustion_plan, failover_plan, kept, kept_seed,
+    restore_plan,
+};
 pub use preload::preload;
 pub use python::junit_problems;
 pub use run::{Record, Run};

@@ -101,3 +101,22 @@ rto = "120s"
 "#
     )
 }
+
+/// The secret of [`kept_seed`] and [`kept`].
+pub const SECRET: &str = "prod/orders";
+
+/// A seed whose instance or server of that name has a role `app`, whose password is in a secret and nowhere else.
+pub fn kept_seed(seed: &str, server: &str) -> String {
+    let role = "CREATE ROLE app LOGIN; GRANT pg_monitor TO app; GRANT CREATE ON DATABASE app TO app; \
+                ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO app; \
+                ALTER DEFAULT PRIVILEGES GRANT SELECT ON SEQUENCES TO app; ";
+    let seed = seed.replacen("sql = [\"", &format!("sql = [\"{role}"), 1);
+    format!("{seed}\n[[secrets]]\nname = \"{SECRET}\"\nserver = \"{server}\"\nuser = \"app\"\n")
+}
+
+/// A plan that connects as that role.
+pub fn kept(plan: &str) -> String {
+    let given = "user = \"drill\"\npassword = \"${LIFEBOAT_SANDBOX_PASSWORD}\"";
+    assert!(plan.contains(given), "{plan}");
+    plan.replacen(given, &format!("user = \"app\"\npassword_secret = \"{SECRET}\""), 1)
+}

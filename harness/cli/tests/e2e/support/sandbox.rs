@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::http::request;
+use super::http::{request, request_with};
 use super::{Database, Lab, eventually};
 
 const READY: &str = "# ready: ";
@@ -64,6 +64,28 @@ impl External {
 
     pub fn tell(&self, lie: &str) {
         self.admin("POST", "lies", lie);
+    }
+
+    /// Calls Secrets Manager; the answer must be success.
+    pub fn secrets(&self, action: &str, input: &Value) -> Value {
+        let headers =
+            format!("Content-Type: application/x-amz-json-1.1\r\nX-Amz-Target: secretsmanager.{action}");
+        let (status, answer) = request_with(self.endpoint(), "POST", "/", &headers, &input.to_string());
+        assert_eq!(status, 200, "{action}: {answer}");
+        serde_json::from_str(&answer).expect("JSON")
+    }
+
+    /// The password in a secret that is the JSON of a role.
+    pub fn kept_password(&self, secret: &str) -> String {
+        let answer = self.secrets("GetSecretValue", &json!({ "SecretId": secret }));
+        let text = answer["SecretString"].as_str().expect("a text");
+        let members: Value = serde_json::from_str(text).expect("JSON");
+        members["password"].as_str().expect("a password").to_owned()
+    }
+
+    /// Gives the role of a secret another password.
+    pub fn rotate(&self, secret: &str) {
+        self.admin("POST", "rotations", &json!({ "secret": secret }).to_string());
     }
 
     pub fn inventory(&self) -> Value {
