@@ -81,7 +81,8 @@ fn locks_instance(instance: &str) -> Permission {
     locks("rds", ["AddTagsToResource", "RemoveTagsFromResource"], instance)
 }
 
-/// What every drill on a DB instance does: it looks instances up, by name and by DbiResourceId.
+/// What every drill on a DB instance does, and a query of a stop condition: instances are looked up, by name and by
+/// DbiResourceId.
 pub fn looks_at_instances(params: &Params) -> Result<Vec<Permission>, OptionsError> {
     let arns = Arns::of(params)?;
     Ok(vec![Permission::new("LookAtInstances", ["rds:DescribeDBInstances"], [arns.rds("db", "*")])])

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use lifeboat_drills::{reads_secrets, watches_alarms};
-use lifeboat_model::{ExitCode, Permission, Policy};
+use lifeboat_drills::{looks_at_instances, reads_secrets, watches_alarms};
+use lifeboat_model::{ExitCode, Permission, Policy, TargetEntry};
 use lifeboat_reports::clean_line;
 
 use crate::args::{IamPolicyArgs, ProfileArg};
@@ -48,6 +48,10 @@ pub fn iam_policy(args: &IamPolicyArgs) -> Result<ExitCode, Failure> {
     let used = prepare::used_targets(&plan, &drills);
     if let Some(first) = drills.first() {
         permissions.extend(reads_secrets(&first.params, used.values()).map_err(Failure::usage)?);
+        // Also one that only a stop condition asks.
+        if used.values().any(|target| matches!(target, TargetEntry::RdsInstance(_))) {
+            permissions.extend(looks_at_instances(&first.params).map_err(Failure::usage)?);
+        }
     }
     if prepare::watches_alarms(&plan) {
         permissions.push(watches_alarms());

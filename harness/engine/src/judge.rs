@@ -107,7 +107,7 @@ fn judge_drill(record: &mut DrillRecord, facts: &DrillFacts, drill: Option<&'sta
             name: "machine-awake".into(),
             outcome: Judgement::Inconclusive,
             message: format!(
-                "the machine that ran this slept for {} s meanwhile, and no clock of the run counts that: the times say \
+                "the machine that ran this slept for {:.1} s meanwhile, and no clock of the run counts that: the times say \
                  nothing; keep it awake (`systemd-inhibit`) and drill again",
                 slept_ms as f64 / 1e3
             ),

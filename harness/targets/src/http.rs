@@ -59,6 +59,10 @@ fn parts_of(key: &str, address: &str) -> Result<(Uri, Option<HeaderValue>), Stri
     let (Some("http" | "https"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
         return Err(format!("{key} has to begin with http:// or https://"));
     };
+    let after_host = authority.as_str().rsplit(['@', ']']).next().unwrap_or_default();
+    if after_host.contains(':') && authority.port().is_none() {
+        return Err(format!("{key} has a port that is no number"));
+    }
     let Some((user, place)) = authority.as_str().rsplit_once('@') else { return Ok((uri, None)) };
     let (name, password) = user.split_once(':').unwrap_or((user, ""));
     let mut plain: Vec<u8> = percent_decode_str(name).collect();

@@ -82,7 +82,7 @@ fn a_drill_that_the_machine_slept_in_proves_nothing() {
     run.await_step("force-failover");
     std::fs::write(&slept, "").expect("written");
     let (ended, record) = run.finish(LIMIT);
-    ended.expect_code(101).expect_stderr(&["slept for 90 s", "drill again"]);
+    ended.expect_code(101).expect_stderr(&["slept for 90.0 s", "drill again"]);
     record.expect("inconclusive", "clean", &[]);
     scene.is_as_before();
     scene.sandbox.stop(&scene.lab);

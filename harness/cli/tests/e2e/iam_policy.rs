@@ -261,6 +261,15 @@ fn a_restore_of_a_table(#[case] scenario: &str, #[case] options: &str) {
     holds("", true, &dynamodb_plan(scenario, options));
 }
 
+/// Nothing else looks at the instance.
+#[test]
+fn a_query_of_a_stop_condition() {
+    let condition = "\n[targets.db]\nkind = \"rds-instance\"\nidentifier = \"orders\"\ndatabase = \"app\"\nuser = \"drill\"\n\
+                     password = \"${LIFEBOAT_SANDBOX_PASSWORD}\"\n\
+                     [[stop_conditions]]\nname = \"flag\"\nsql = \"select false\"\ntarget = \"db\"\n";
+    holds(ORDERS_SEED, true, &(dynamodb_plan("dynamodb-pitr", "") + condition));
+}
+
 #[test]
 fn indexes_that_are_read() {
     let indexes = r#"indexes = [{ name = "by-status", partition_key = "status", sort_key = "created_at", projection = "KEYS_ONLY" }]"#;

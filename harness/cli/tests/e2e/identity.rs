@@ -281,6 +281,23 @@ fn a_target_that_was_replaced_is_not_failed_over() {
     scene.sandbox.stop(&scene.lab);
 }
 
+#[test]
+fn the_connections_of_another_are_not_taken() {
+    let scene = Scene::on("native", BACKED_UP_SEED);
+    let aws = Aws::new(&scene.lab, &scene.sandbox);
+    let plan = failover_plan("hold = '500ms'\nstable_for = '500ms'")
+        .replace("rds-failover", "connection-exhaustion")
+        .replace("rpo = \"0s\"", "");
+    let (run, _) = stopped_at(&scene, &plan, "climb");
+    renames(&aws, "orders", "orders-moved");
+    restores(&aws, "orders-moved", "orders", "");
+    let (ended, record) = goes_on(run);
+    ended.expect_code(101);
+    record.expect("errored", "clean", &["is called `orders-moved` now", "was not touched"]);
+    assert_eq!(record.drill()["observations"]["climb-opened"], Value::Null, "{ended}");
+    scene.sandbox.stop(&scene.lab);
+}
+
 /// The endpoint leads to another region, or the one who answers who calls is not the one who has the target.
 #[test]
 fn a_target_of_another_region_is_refused() {

@@ -267,8 +267,11 @@ fn who_locks_between_two_attempts_is_not_overwritten() {
     world.sandbox.tell(r#"{"lie":"throttling","action":"TagResource","count":4}"#);
     let run = world.run_from("a", &plan());
     eventually("the refused call", LIMIT, || if tagged() > already { Ok(()) } else { Err(tagged()) });
+    run.process.signal(Signal::SIGSTOP);
+    world.sandbox.admin("DELETE", "lies", "");
     world.set_lock(&format!("{OTHER} until 2999-01-01T00:00:00Z"));
     let locked = everything(&world.sandbox);
+    run.process.signal(Signal::SIGCONT);
     let (ended, record) = run.finish(LIMIT);
     ended.expect_code(101);
     record.expect("errored", "clean", &["is being drilled by run", OTHER]);

@@ -50,9 +50,13 @@ impl Search {
         ] {
             let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
             let listed = format!("{:?}", secret.as_bytes());
-            // Two bytes less at either end, where base64 of a longer text differs.
-            let inner = base64(&secret[..secret.len() / 3 * 3]);
-            for form in [secret.to_owned(), hex, listed.trim_matches(['[', ']']).to_owned(), inner] {
+            // Wherever it stands in a longer text: without the letters that hold a part of what is beside it.
+            let within = [(0, 0), (1, 2), (2, 3)].map(|(before, shared)| {
+                let whole = base64(&format!("{}{secret}", "x".repeat(before)));
+                whole[shared..(before + secret.len()) / 3 * 4].to_owned()
+            });
+            let forms = [secret.to_owned(), hex, listed.trim_matches(['[', ']']).to_owned()];
+            for form in forms.into_iter().chain(within) {
                 needles.push((name.to_owned(), form.into_bytes()));
             }
         }

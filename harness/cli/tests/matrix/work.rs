@@ -44,6 +44,8 @@ struct State {
     grounds: Vec<Option<Ground>>,
     healthy: Vec<Healthy>,
     tried: Vec<Tried>,
+    /// Cases that nobody came to before the time was up; those that would have followed from them are not known.
+    left_out: usize,
 }
 
 /// All the work.
@@ -51,13 +53,15 @@ pub struct Work<'a> {
     sets: &'a [Set],
     /// What a case's name has to hold or to be.
     filter: Option<String>,
+    /// No case is begun after this.
+    until: Option<Instant>,
     state: Mutex<State>,
     /// A case has ended: what follows from it is to be done, or nothing more is.
     ended: Condvar,
 }
 
 impl<'a> Work<'a> {
-    pub fn new(sets: &'a [Set], filter: Option<String>) -> Self {
+    pub fn new(sets: &'a [Set], filter: Option<String>, until: Option<Instant>) -> Self {
         let wanted = |set: &Set| {
             // A whole name of a set is that set alone, also where another's begins so.
             filter.as_deref().and_then(|text| text.split_once('/')).is_none_or(|(name, _)| name == set.name)
@@ -68,13 +72,14 @@ impl<'a> Work<'a> {
         Self {
             sets,
             filter,
+            until,
             state: Mutex::new(State { todo, healthy, ..State::default() }),
             ended: Condvar::new(),
         }
     }
 
-    /// Tries everything with so many workers.
-    pub fn go(self, workers: usize) -> Vec<Tried> {
+    /// Tries everything with so many workers; what was tried, and how many cases were left out.
+    pub fn go(self, workers: usize) -> (Vec<Tried>, usize) {
         std::panic::set_hook(Box::new(|info| SAID.with(|said| *said.borrow_mut() = info.to_string())));
         self.state().grounds = vec![None; workers];
         std::thread::scope(|scope| {
@@ -84,7 +89,8 @@ impl<'a> Work<'a> {
             }
         });
         let _ = std::panic::take_hook();
-        self.state.into_inner().unwrap_or_else(PoisonError::into_inner).tried
+        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        (state.tried, state.left_out)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -129,6 +135,10 @@ impl<'a> Work<'a> {
     fn next(&self, worker: usize) -> Option<Todo> {
         let mut state = self.state();
         loop {
+            if self.until.is_some_and(|until| Instant::now() >= until) {
+                state.left_out += state.todo.len();
+                state.todo.clear();
+            }
             let own = state.grounds[worker];
             let of = |todo: &Todo| self.sets[todo.set].ground;
             let wanted = if own.is_some_and(|own| state.todo.iter().any(|todo| of(todo) == own)) {
