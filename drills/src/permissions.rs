@@ -113,10 +113,18 @@ pub fn reads_secrets<'a>(
     }
     let arns = Arns::of(params)?;
     let resources = secrets.into_iter().map(|secret| match secret.starts_with("arn:") {
-        true => secret.to_owned(),
+        true if is_whole(secret) => secret.to_owned(),
+        true => format!("{secret}-??????"),
         false => arns.arn("secretsmanager", &format!("secret:{secret}-??????")),
     });
     Ok(Some(Permission::new("ReadPasswords", ["secretsmanager:GetSecretValue"], resources)))
+}
+
+/// Whether an ARN has the end that AWS gives it: a hyphen and six letters or digits. A name may end so by chance; then the
+/// plan has to give the whole ARN.
+fn is_whole(arn: &str) -> bool {
+    let end = arn.rsplit_once('-').map(|(_, end)| end);
+    end.is_some_and(|end| end.len() == 6 && end.chars().all(|c| c.is_ascii_alphanumeric()))
 }
 
 /// The forced failover of an instance.

@@ -115,7 +115,8 @@ async fn ask_for(
     answer: &Answer<InstanceView>,
 ) -> Result<(), AwsError> {
     let mut without_room = Vec::new();
-    let places = places::of(&request.settings.class, &s.options);
+    let (classes, zones) = (&s.options.fallback_classes, &s.options.fallback_zones);
+    let places = places::of(&request.settings.class, classes, zones);
     let mut places = places.into_iter().peekable();
     while let Some(place) = places.next() {
         (request.settings.class, request.zone) = (place.class.clone(), place.zone.clone());

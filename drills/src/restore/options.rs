@@ -58,7 +58,7 @@ pub fn read<Own: DeserializeOwned>(
     let (of_drill, common) = all.partition(|(key, _)| own.contains(&key.as_str()));
     let with = |options| Params { options, ..params.clone() };
     let common: CopyOptions = with(common).options()?;
-    places::check(&common, params)?;
+    places::check(params, common.multi_az, &common.fallback_classes, &common.fallback_zones)?;
     Ok((with(of_drill).options()?, common))
 }
 

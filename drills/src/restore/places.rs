@@ -7,8 +7,6 @@ use lifeboat_engine::{OptionsError, Params};
 use lifeboat_model::InstanceSize;
 use lifeboat_targets::{AwsError, Effect};
 
-use super::options::CopyOptions;
-
 const NO_ROOM: &str = "InsufficientDBInstanceCapacity";
 
 /// A class, and a zone unless RDS is to choose.
@@ -28,9 +26,9 @@ impl std::fmt::Display for Place {
 }
 
 /// The places in their order: the source's class wherever there is room and then in each zone, then so each other class.
-pub fn of(source_class: &str, options: &CopyOptions) -> Vec<Place> {
-    let zones = || std::iter::once(None).chain(options.fallback_zones.iter().cloned().map(Some));
-    let classes = std::iter::once(source_class).chain(options.fallback_classes.iter().map(String::as_str));
+pub fn of(source_class: &str, fallback_classes: &[String], fallback_zones: &[String]) -> Vec<Place> {
+    let zones = || std::iter::once(None).chain(fallback_zones.iter().cloned().map(Some));
+    let classes = std::iter::once(source_class).chain(fallback_classes.iter().map(String::as_str));
     classes.flat_map(|class| zones().map(|zone| Place { class: class.to_owned(), zone })).collect()
 }
 
@@ -43,13 +41,18 @@ pub fn has_no_room(error: &AwsError) -> bool {
 ///
 /// # Errors
 /// [`OptionsError`].
-pub fn check(options: &CopyOptions, params: &Params) -> Result<(), OptionsError> {
-    if options.multi_az && !options.fallback_zones.is_empty() {
+pub fn check(
+    params: &Params,
+    multi_az: bool,
+    fallback_classes: &[String],
+    fallback_zones: &[String],
+) -> Result<(), OptionsError> {
+    if multi_az && !fallback_zones.is_empty() {
         let text = "fallback_zones does not go with multi_az = true, for which RDS chooses the zones: drop one of the two";
         return Err(params.wrong(text));
     }
     let Some(largest) = &params.safety.largest_class else { return Ok(()) };
-    for class in &options.fallback_classes {
+    for class in fallback_classes {
         let why = match InstanceSize::of(class) {
             Ok(size) if size.exceeds(largest) => "it is larger: drop it or raise the limit".to_owned(),
             Ok(_) => continue,

@@ -19,8 +19,10 @@ const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// Lists what runs left in the account and region, and deletes what may be deleted of it.
 pub async fn gc(args: &GcArgs) -> Result<ExitCode, Failure> {
-    let environment = environment(args)?;
+    let mut environment = environment(args)?;
     let (record, _) = prepare::identify(&environment, None, true).await?;
+    // With whatever credentials: nothing of another account is looked at from here on.
+    environment.account = record.account.clone().or(environment.account);
     let aws = Aws::connect(&environment).await;
     let now = OffsetDateTime::now_utc();
     let (found, missing) = find_leftovers(&aws, now, args.older_than).await.map_err(|error| {

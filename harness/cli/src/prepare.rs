@@ -348,7 +348,9 @@ pub async fn identify(
     needs_control_plane: bool,
 ) -> Result<(EnvironmentRecord, Option<String>), Failure> {
     let (account, operator) = if environment.endpoint.is_some() && needs_control_plane {
-        let caller = Aws::connect(environment).await.caller().await;
+        // With whatever account: which one it is has to be told.
+        let any = Environment { account: None, ..environment.clone() };
+        let caller = Aws::connect(&any).await.caller().await;
         let (account, arn) = caller.map_err(|error| {
             let at = environment.endpoint.as_deref().unwrap_or("AWS");
             Failure::not_run(format!(

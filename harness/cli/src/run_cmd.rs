@@ -95,6 +95,8 @@ async fn drive(
     let asks = prepare::asks_control_plane(&plan, &drills);
     let (mut environment, operator) = prepare::identify(&plan.environment, runtime, asks).await?;
     prepare::settle_account(&mut drills, &environment);
+    // What is asked from here on is asked of this account alone, with whatever credentials.
+    plan.environment.account = environment.account.clone().or(plan.environment.account);
     environment.change_ticket = plan.safety.ticket().map(str::to_owned);
     let aws = prepare::control_plane(&plan.environment).await;
     prepare::fetch_secrets(&plan, &drills, &aws).await?;

@@ -168,10 +168,10 @@ fn password_in(text: &str, user: &str) -> Result<Secret, String> {
             match members.get("username") {
                 None => {}
                 Some(Value::String(of)) if of == user => {}
-                Some(Value::String(of)) => {
+                Some(Value::String(_)) => {
                     return Err(format!(
-                        "it is of the role `{of}` and the plan's role is `{user}`; name that role in the plan, or a secret \
-                         of this one"
+                        "it is of another role than the plan's `{user}`; name the role of the secret in the plan, or a \
+                         secret of this one"
                     ));
                 }
                 Some(_) => return Err("its member `username` is no text; see who writes the secret".into()),
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case::of_another(r#"{"username":"other","password":"hunter2"}"#, &["`other`", "`drill`"])]
+    #[case::of_another(r#"{"username":"other","password":"hunter2"}"#, &["another role", "`drill`"])]
     #[case::no_text(r#"{"username":5,"password":"hunter2"}"#, &["username"])]
     #[case::none(r#"{"passwort":"hunter2"}"#, &["password"])]
     #[case::a_list(r#"{"password":["hunter2"]}"#, &["password"])]

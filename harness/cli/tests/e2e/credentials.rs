@@ -157,7 +157,8 @@ fn a_profile_of_the_plan_counts_and_not_the_variables() {
     let process = scene.lab.write("process.json", process);
     let config = format!(
         "[profile base]\ncredential_process = cat {}\n[profile dr]\nrole_arn = arn:aws:iam::000000000000:role/drill\n\
-         source_profile = base\nexternal_id = {EXTERNAL_ID}\nrole_session_name = of-the-profile\n",
+         source_profile = base\nexternal_id = {EXTERNAL_ID}\nrole_session_name = of-the-profile\n\
+         [profile broken]\ncredential_process = sh -c 'echo talkative-4713 >&2; exit 3'\n",
         process.display()
     );
     let config = scene.lab.write("aws-config", &config);
@@ -180,6 +181,57 @@ fn a_profile_of_the_plan_counts_and_not_the_variables() {
 
     let ended = run("none", "nobody").process.wait(MINUTE);
     ended.expect_code(101).expect_stderr(&["profile `nobody`", "aws sso login --profile nobody"]);
+    let ended = run("broken", "broken").process.wait(MINUTE);
+    ended.expect_code(101).expect_stderr(&["profile `broken`", "exit status: 3"]);
+    assert!(!ended.to_string().contains("talkative-4713"), "{ended}");
+    scene.sandbox.stop(&scene.lab);
+}
+
+/// Somebody signs in to another account under the plan's profile while the run goes on: nothing is asked there.
+#[test]
+fn a_profile_that_changes_its_account_ends_the_run() {
+    let other = "[[roles]]\nname = \"drill\"\n[[roles]]\nname = \"elsewhere\"\naccount = \"111111111111\"\n";
+    let scene = Scene::new(&format!("{BACKED_UP_SEED}\n{other}"));
+    let aws = Aws::new(&scene.lab, &scene.sandbox);
+    let signs_in = |role: &str| {
+        let told = aws.told(&format!("sts assume-role --role-arn {role} --role-session-name person"));
+        let mut keys = told["Credentials"].clone();
+        keys["Version"] = Value::from(1);
+        scene.lab.write("keys.json", &keys.to_string())
+    };
+    let keys = signs_in("arn:aws:iam::000000000000:role/drill");
+    let config = format!("[profile dr]\ncredential_process = cat {}\n", keys.display());
+    let config = scene.lab.write("aws-config", &config);
+    let options = format!("{SNAPSHOT}\ngive_up = '10s'");
+    let plan = as_on_aws(&restore_plan("rds-snapshot-restore", &options), "profile = \"dr\"", "");
+    let mut run = run_with(&scene, &plan, "run", &|command| {
+        command.env("AWS_CONFIG_FILE", &config);
+    });
+    run.await_step("await-copy");
+    run.process.signal(Signal::SIGSTOP);
+    // Those of before are good for nothing any more, and so new ones are asked for.
+    scene.sandbox.tell(r#"{"lie":"expire-tokens"}"#);
+    signs_in("arn:aws:iam::111111111111:role/elsewhere");
+    let before = scene.sandbox.calls().len();
+    run.process.signal(Signal::SIGCONT);
+    let (ended, record) = run.finish(MINUTE * 4);
+    ended.expect_code(102);
+    assert_eq!(record.value["restoration"], "residue", "{ended}");
+    assert!(record.value.to_string().contains("of account 111111111111 by now"), "{ended}");
+    // With their credentials nobody asked for anything but who calls.
+    let calls = scene.sandbox.calls().split_off(before);
+    let done: Vec<_> = calls.iter().filter(|(_, code)| code.is_none()).map(|(action, _)| action).collect();
+    assert!(
+        !done.is_empty() && done.iter().all(|action| *action == "GetCallerIdentity"),
+        "{done:?}: {ended}"
+    );
+    signs_in("arn:aws:iam::000000000000:role/drill");
+    let mut undo = scene.lab.lifeboat();
+    undo.envs(&scene.sandbox.exports).env("AWS_CONFIG_FILE", &config);
+    undo.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    undo.arg("undo").arg(scene.lab.path("run"));
+    Process::start(&scene.lab, &mut undo).wait(MINUTE).expect_code(0);
+    scene.is_as_before();
     scene.sandbox.stop(&scene.lab);
 }
 

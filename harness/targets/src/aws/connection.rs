@@ -73,16 +73,15 @@ impl Aws {
         };
         let source = match dummy {
             Some(key) => Source::Fixed(Credentials::new(key, key, None, None, "lifeboat")),
-            None => Source::Chain(Chain {
-                profile: environment.profile.clone(),
-                region: Region::new(environment.region.clone()),
+            None => Source::Chain(Box::new(Chain {
+                environment: environment.clone(),
                 http: match &environment.endpoint {
                     Some(endpoint) => {
                         SharedHttpClient::new(PlansSts { http: http.clone(), endpoint: endpoint.clone() })
                     }
                     None => http.clone(),
                 },
-            }),
+            })),
         };
         let caller = Self::with(environment, http.clone(), source).await;
         match &environment.assume_role {
@@ -94,7 +93,8 @@ impl Aws {
         }
     }
 
-    async fn with(environment: &Environment, http: SharedHttpClient, source: Source) -> Self {
+    /// A connection with credentials from there.
+    pub(super) async fn with(environment: &Environment, http: SharedHttpClient, source: Source) -> Self {
         let kept = Arc::new(Kept::new(source));
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(Region::new(environment.region.clone()))

@@ -8,11 +8,21 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use lifeboat_engine::StepError;
 use thiserror::Error;
 
-use super::refused::{self, NO_CREDENTIALS};
-
 /// The status of a call that the server does not have, and the code that stands for it here.
 const NOT_IMPLEMENTED_STATUS: u16 = 501;
 const NOT_IMPLEMENTED: &str = "NotImplemented";
+
+/// What stands for a call that had no credentials to be made with.
+const NO_CREDENTIALS: &str = "no-credentials";
+
+/// The codes of a token that was good and is not any more, or of a new one that is not known everywhere yet.
+pub(super) const REFUSES_CREDENTIALS: [&str; 5] = [
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "RequestExpired",
+    "UnrecognizedClientException",
+    "InvalidClientTokenId",
+];
 
 /// What to do when credentials were refused, and so were fresh ones.
 const SIGN_IN: &str = "the credentials were refused, and so were those that were asked for anew; sign in again (`aws sso \
@@ -72,7 +82,7 @@ impl AwsError {
         let message = match error {
             SdkError::ServiceError(answered) => {
                 let message = answered.err().message().unwrap_or("the answer has no message");
-                if refused::is_of_credentials(&code) {
+                if REFUSES_CREDENTIALS.contains(&code.as_str()) {
                     format!("{message}; {SIGN_IN}")
                 } else {
                     message.to_owned()

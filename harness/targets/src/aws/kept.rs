@@ -31,7 +31,7 @@ pub(super) enum Source {
     /// They are what they are.
     Fixed(Credentials),
     /// The usual places of AWS tools, or one profile.
-    Chain(Chain),
+    Chain(Box<Chain>),
     /// A role that is taken on.
     Role(Box<Role>),
     #[cfg(test)]
@@ -62,8 +62,8 @@ struct Held {
 pub(super) struct Kept {
     source: Source,
     held: Mutex<Option<Held>>,
-    /// The key of those that were refused.
-    refused: Lock<Option<String>>,
+    /// The keys of those that were refused since the last ones were issued.
+    refused: Lock<Vec<String>>,
 }
 
 impl Kept {
@@ -73,12 +73,12 @@ impl Kept {
 
     /// The credentials with this key were refused. Newer ones are not touched.
     pub(super) fn forget(&self, key: &str) {
-        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(key.to_owned());
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).push(key.to_owned());
     }
 
     fn is_refused(&self, credentials: &Credentials) -> bool {
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.as_deref() == Some(credentials.access_key_id())
+        refused.iter().any(|key| key == credentials.access_key_id())
     }
 
     async fn give(&self) -> provider::Result {
@@ -91,7 +91,7 @@ impl Kept {
         let asked = timeout(CREDENTIALS, self.source.ask()).await;
         match asked.unwrap_or_else(|_| Err(CredentialsError::provider_timed_out(CREDENTIALS))) {
             Ok(credentials) => {
-                *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                self.refused.lock().unwrap_or_else(PoisonError::into_inner).clear();
                 let until = end_of(&credentials).map(|end| end - before_the_end(end - now));
                 *held = Some(Held { credentials: credentials.clone(), until });
                 Ok(credentials)
@@ -176,6 +176,9 @@ mod tests {
         assert_eq!([key(&kept).await, key(&kept).await], ["KEY1", "KEY1"]);
         kept.forget("KEY0");
         assert_eq!(key(&kept).await, "KEY1", "a late answer about the old ones");
+        kept.forget("KEY1");
+        kept.forget("KEY0");
+        assert_eq!(key(&kept).await, "KEY2", "and one that comes after the refusal of the new ones");
     }
 
     #[tokio::test]

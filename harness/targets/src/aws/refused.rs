@@ -19,27 +19,11 @@ use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryA
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use aws_smithy_types::retry::{ErrorKind, RetryConfig};
 
+use super::error::REFUSES_CREDENTIALS;
 use super::kept::Kept;
-
-/// What stands for a call that had no credentials to be made with.
-pub(super) const NO_CREDENTIALS: &str = "no-credentials";
-
-/// A token that was good and is not any more, or a new one that is not known everywhere yet.
-const CODES: [&str; 5] = [
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "RequestExpired",
-    "UnrecognizedClientException",
-    "InvalidClientTokenId",
-];
 
 /// Between the two requests.
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// Whether a code says that the credentials were refused.
-pub(super) fn is_of_credentials(code: &str) -> bool {
-    CODES.contains(&code)
-}
 
 /// What lets the SDK make a second request, which only [`Refusals`] ever asks for.
 pub(super) fn twice() -> RetryConfig {
@@ -71,7 +55,10 @@ fn code_in(answer: Option<&HttpResponse>) -> Option<&'static str> {
         named.filter_map(|name| answer.headers().get(*name)).any(|value| holds(value.as_bytes(), code))
     };
     // The longer of two that begin alike.
-    CODES.into_iter().filter(|code| in_headers(code) || holds(body, code)).max_by_key(|code| code.len())
+    REFUSES_CREDENTIALS
+        .into_iter()
+        .filter(|code| in_headers(code) || holds(body, code))
+        .max_by_key(|code| code.len())
 }
 
 impl Intercept for Refusals {
