@@ -9,7 +9,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use lifeboat_engine::{
     About, Check, Clock, Context, Drill, Interpreter, Journal, Ledger, Makes, OptionsError, Params, Plan,
-    ProbeSettings, RunFiles, Services, Step, StepError, judge_dir, read_events, run_drill, unwind,
+    ProbeSettings, RunFiles, Services, Step, StepError, doubt, judge_dir, read_events, run_drill, unwind,
 };
 use lifeboat_model::{
     DrillFacts, EnvironmentRecord, EventKind, Finding, JOURNAL_FORMAT, Judgement, Made, Measurements,
@@ -370,6 +370,15 @@ async fn one_undo_that_fails_does_not_stop_the_others_and_is_residue() {
         "{}",
         drill.reason
     );
+}
+
+/// Its last lines may be read now and be gone after a power cut.
+#[tokio::test]
+async fn what_could_not_be_written_for_certain_proves_nothing() {
+    let mut record = run(Box::leak(Box::new(Trial(Ending::Done))), Recorder::default()).await.record;
+    assert_eq!((record.complete, record.verdict, record.exit_code), (true, Verdict::Passed, 0));
+    doubt(&mut record);
+    assert_eq!((record.complete, record.verdict, record.exit_code), (false, Verdict::Errored, 101));
 }
 
 /// A run that is told to end does not wait for room.
