@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::crash::Scene;
 use crate::support::{Aws, BACKED_UP_SEED, Ended, Lab, Process, Run, Signal, dynamodb_plan, restore_plan};
 
-const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
 const EXTERNAL_ID: &str = "shop/drills=4711";
 const TOKEN: &str = "eyJraWQiOiJ0ZXN0In0-of-a-web-identity";
@@ -19,14 +19,14 @@ const SNAPSHOT: &str = "snapshot = \"fresh\"";
 /// The keys of `[environment.assume_role]`.
 const ROLE: &str = "role_arn = \"arn:aws:iam::000000000000:role/drill\"\nexternal_id = \"shop/drills=4711\"";
 
-fn seed() -> String {
+pub(crate) fn seed() -> String {
     format!(
         "{BACKED_UP_SEED}\n[[roles]]\nname = \"drill\"\nexternal_id = \"{EXTERNAL_ID}\"\nweb_identity_token = \"{TOKEN}\"\n"
     )
 }
 
 /// The plan as for AWS, with these lines in `[environment]` and `[environment.assume_role]`.
-fn as_on_aws(plan: &str, environment: &str, role: &str) -> String {
+pub(crate) fn as_on_aws(plan: &str, environment: &str, role: &str) -> String {
     let keys = format!("provider = \"aws\"\nallow_loopback = true\n{environment}");
     let plan = plan.replacen("provider = \"sandbox\"", &keys, 1);
     // Beside a server without TLS.
@@ -42,7 +42,7 @@ fn with_role(options: &str) -> String {
 }
 
 /// `lifeboat run` with what the sandbox exports but for the keys, which `change` gives.
-fn run_with(scene: &Scene, plan: &str, dir: &str, change: &dyn Fn(&mut Command)) -> Run {
+pub(crate) fn run_with(scene: &Scene, plan: &str, dir: &str, change: &dyn Fn(&mut Command)) -> Run {
     let plan = scene.lab.write(&format!("{dir}.toml"), plan);
     let mut command = scene.lab.lifeboat();
     command.envs(&scene.sandbox.exports);
@@ -58,7 +58,7 @@ fn refusals(calls: &[(String, Option<String>)], code: &str) -> usize {
 }
 
 /// How often the record says that a call was made again for its credentials.
-fn counted(record: &Value) -> u64 {
+pub(crate) fn counted(record: &Value) -> u64 {
     let retries = record["drills"][0]["observations"]["control-plane-retries"].as_object().expect("retries");
     let expired = retries.iter().filter(|(what, _)| what.contains("ExpiredToken"));
     expired.map(|(_, times)| times.as_u64().expect("a number")).sum()

@@ -25,6 +25,7 @@ mod kept;
 mod kept_passwords;
 mod lies;
 mod lock;
+mod machine_roles;
 mod matrix;
 mod network;
 mod other_account;
