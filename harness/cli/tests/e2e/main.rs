@@ -5,6 +5,7 @@
 mod budget;
 mod clock_steps;
 mod crash;
+mod credential_services;
 mod credentials;
 mod disk;
 mod dynamodb;
@@ -25,7 +26,6 @@ mod kept;
 mod kept_passwords;
 mod lies;
 mod lock;
-mod machine_roles;
 mod matrix;
 mod network;
 mod other_account;
