@@ -5,11 +5,20 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use lifeboat_engine::wait_for;
+use lifeboat_engine::{StepError, wait_for};
 use lifeboat_targets::{Aws, AwsError, Effect};
 
 /// How long the effect of a call without an answer is looked for.
 const SEEN_WITHIN: Duration = Duration::from_secs(2);
+
+/// What a look that failed is to a wait: what was seen, after which it goes on; or its end, where nobody can look before
+/// somebody has signed in again, and what is waited for is not to blame.
+pub fn unseen<T>(error: &AwsError, what: &str) -> Result<Result<T, StepError>, String> {
+    match error.lacks_credentials_for_good() {
+        true => Ok(Err(error.ends_step(format!("cannot look at {what}")))),
+        false => Err(error.to_string()),
+    }
+}
 
 /// [`Aws::change`], where what `seen` reads may still be on its way. Gives whether the call was answered.
 ///

@@ -7,6 +7,7 @@ use lifeboat_targets::postgres::validate::{Since, write_marks};
 use lifeboat_targets::postgres::{PgError, alone_of_run, server_clock, write_state};
 
 use crate::access;
+use crate::calls::unseen;
 use crate::restore::canaries;
 use crate::restore::measure::Sampled;
 use crate::restore::moment::{Gap, MARGIN, first_moment};
@@ -71,7 +72,11 @@ pub async fn await_restorable(s: Scene, context: Context) -> Result<(), StepErro
     let (rds, source) = (s.rds().await, s.source()?);
     let Some(at) = s.known(|known| known.since.as_ref().map(|since| since.at)) else { return Ok(()) };
     let reached = wait_for(format!("LatestRestorableTime to reach {at}"), s.every(), s.give_up(), || async {
-        let seen = match rds.find(&source.identifier).await.map_err(|error| error.to_string())? {
+        let found = match rds.find(&source.identifier).await {
+            Ok(found) => found,
+            Err(error) => return unseen(&error, &format!("`{}`", source.identifier)),
+        };
+        let seen = match found {
             Some(seen) if seen.resource_id == source.resource_id => seen,
             // That it is another one stays so.
             _ => match same::instance(&rds, &source).await {

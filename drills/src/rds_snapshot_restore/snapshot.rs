@@ -11,7 +11,7 @@ use lifeboat_targets::rds::{Rds, SnapshotView};
 use serde::Deserialize;
 
 use crate::access::act;
-use crate::calls::Answer;
+use crate::calls::{Answer, unseen};
 use crate::restore::canaries;
 use crate::restore::scene::Scene;
 use crate::same;
@@ -150,7 +150,7 @@ async fn create(s: Scene, context: Context) -> Result<(), StepError> {
             Ok(Some(found)) if found.status == "available" => Ok(is_own(&s, &rds, found).await),
             Ok(Some(found)) => Err(format!("status {}", found.status)),
             Ok(None) => Err("no such snapshot".into()),
-            Err(error) => Err(error.to_string()),
+            Err(error) => unseen(&error, &format!("snapshot `{name}`")),
         }
     });
     let made = made.await.map_err(StepError::indeterminate)??;

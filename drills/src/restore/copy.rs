@@ -13,7 +13,7 @@ use lifeboat_targets::{AwsError, Claim, Effect};
 use super::scene::Scene;
 use super::{canaries, places};
 use crate::access::instance_server;
-use crate::calls::Answer;
+use crate::calls::{Answer, unseen};
 use crate::same;
 
 /// Statuses from which a restore does not come back by itself.
@@ -214,7 +214,10 @@ pub async fn await_copy(s: Scene, context: Context) -> Result<(), StepError> {
     let (rds, source, name) = (s.rds().await, s.source()?, s.copy_name());
     let shown = Mutex::new(String::new());
     let seen = wait_for(format!("`{name}` to be available"), s.every(), s.give_up(), || async {
-        let found = rds.find(&name).await.map_err(|error| error.to_string())?;
+        let found = match rds.find(&name).await {
+            Ok(found) => found,
+            Err(error) => return unseen(&error, &format!("the copy `{name}`")),
+        };
         let found = found.ok_or_else(|| "no such instance".to_owned())?;
         // Hours of looks are not for the journal, each change is.
         if replace(&mut *shown.lock().unwrap_or_else(PoisonError::into_inner), found.status.clone())

@@ -1,8 +1,9 @@
 //! A copy that stays.
 
 use lifeboat_engine::{Context, StepError, wait_for};
-use lifeboat_targets::AwsError;
+use lifeboat_model::UndoAction;
 use lifeboat_targets::rds::InstanceView;
+use lifeboat_targets::{AwsError, EXPIRES_TAG};
 
 use super::scene::Scene;
 use crate::same;
@@ -10,18 +11,25 @@ use crate::same;
 /// What every tag of a drill begins with.
 const TAGS: &str = "lifeboat:";
 
-/// Takes the canaries and the tags off the copy, and says in the journal that it is not to be deleted. A run that is
-/// killed just before that leaves an undo that finds no tag, and leaves the copy alone.
+/// Says in the journal that the copy is not to be deleted, and takes the drill's tags off it. First goes the one without which
+/// nobody but who has the journal deletes it; the one by which an undo knows it stays until the undo is not needed.
 pub async fn keep_copy(s: Scene, context: Context) -> Result<(), StepError> {
-    let (Some(copy), Some(server)) = (s.copy(), s.copy_server()) else { return Ok(()) };
+    let Some(copy) = s.copy() else { return Ok(()) };
+    take_tags_off(&s, &copy, |key| key == EXPIRES_TAG).await?;
+    context.keep(s.deletes_copy(), "the plan keeps it").await?;
+    context.observe("kept", &copy.identifier);
+    take_tags_off(&s, &copy, |key| key.starts_with(TAGS)).await
+}
+
+/// Drops the canaries in the copy. Not before the copy is kept for certain: an undo could not tell it from what others write.
+pub async fn tidy_copy(s: Scene, context: Context) -> Result<(), StepError> {
+    let Some(server) = s.copy_server() else { return Ok(()) };
     let dropped = s.canaries.drop_on_copy(&server, &s.session("keep")).await;
     dropped.map_err(|error| {
         StepError::Indeterminate(format!("the copy still has the drill's canaries: {error}"))
     })?;
-    take_tags_off(&s, &copy, |key| key.starts_with(TAGS)).await?;
-    context.keep(s.deletes_copy(), "the plan keeps it").await?;
-    context.observe("kept", &copy.identifier);
-    Ok(())
+    let same = |action: &UndoAction| matches!(action, UndoAction::DropSchema { server, .. } if server.copy);
+    context.keep(same, "it is dropped already").await
 }
 
 /// Takes some of the drill's tags off the copy, and waits until they do not show any more.

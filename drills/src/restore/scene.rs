@@ -162,6 +162,12 @@ impl Scene {
         Ok(self.canaries.undo(server.reference(), access::session_prefix(&self.params)))
     }
 
+    /// The same in a copy that stays.
+    pub fn undo_canaries_in_copy(&self) -> Result<UndoAction, String> {
+        let server = self.copy_server().ok_or_else(|| unknown("the copy's server").to_string())?;
+        Ok(self.canaries.undo(server.reference(), access::session_prefix(&self.params)))
+    }
+
     pub fn undo_copy(&self) -> Result<UndoAction, String> {
         let source = self.source().map_err(|error| error.to_string())?;
         Ok(UndoAction::DeleteInstance {

@@ -247,8 +247,8 @@ async fn act(
     }
 }
 
-/// Takes acts back, in the order given; whether all of them were. One that fails does not stop the others, nor does a
-/// journal that cannot be written.
+/// Takes acts back, in the order given; whether all of those were that may have made a copy: anything else that is left takes
+/// no room from other copies. One that fails does not stop the others, nor does a journal that cannot be written.
 ///
 /// # Errors
 /// The first error of the journal.
@@ -257,7 +257,7 @@ pub async fn unwind(
     journal: &Journal,
     interpreter: &dyn Interpreter,
 ) -> Result<bool, JournalError> {
-    let (mut whole, mut written) = (true, Ok(()));
+    let (mut no_copy_left, mut written) = (true, Ok(()));
     let mut misnamed = BTreeSet::new();
     for pending in undos {
         let (drill, undo) = (pending.drill.clone(), pending.undo);
@@ -282,9 +282,9 @@ pub async fn unwind(
             Ok(Err(why)) => (UndoEnd::Failed, why),
             Err(_) => (UndoEnd::Failed, format!("not done within {} s", limit.as_secs())),
         };
-        whole &= outcome != UndoEnd::Failed;
+        no_copy_left &= outcome != UndoEnd::Failed || !pending.action.is_of_copy();
         let ended = EventKind::UndoEnded { drill, undo, outcome, message: Some(message) };
         written = written.and(started).and(journal.write(ended).await);
     }
-    written.map(|()| whole)
+    written.map(|()| no_copy_left)
 }

@@ -53,7 +53,7 @@ pub use measure::{
     Figure, Interval, Measured, Measurements, Milestones, RecoveryWindow, Rpo, Rto, WriteLoss,
 };
 pub use outage::{Outage, outage, outages};
-pub use password::{Keeper, Kept, KeptPassword, Password, Stage};
+pub use password::{Keeper, Kept, KeptPassword, NoPassword, Password, Stage};
 pub use pending::pending_undos;
 pub use permission::{Conditions, Permission, Policy};
 pub use plan_credentials::AssumeRole;

@@ -33,8 +33,23 @@ impl Stage {
     }
 }
 
-/// What a [`Keeper`] answers: the password, none where the stage has none, or in a sentence why it cannot be had.
-pub type Kept<'a> = Pin<Box<dyn Future<Output = Result<Option<Secret>, String>> + Send + 'a>>;
+/// Why a kept password cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoPassword {
+    /// A sentence that names the secret, and says what to do.
+    pub why: String,
+    /// Whether it may be otherwise a little later: whoever keeps it does not answer.
+    pub passing: bool,
+}
+
+impl fmt::Display for NoPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+/// What a [`Keeper`] answers: the password, none where the stage has none, or why it cannot be had.
+pub type Kept<'a> = Pin<Box<dyn Future<Output = Result<Option<Secret>, NoPassword>> + Send + 'a>>;
 
 /// Who knows a password that is kept elsewhere.
 pub trait Keeper: Send + Sync {
@@ -71,11 +86,17 @@ impl KeptPassword {
     ///
     /// # Errors
     /// Why it cannot be had.
-    pub async fn password(&self, stage: Stage, refused: Option<&Secret>) -> Result<Option<Secret>, String> {
+    pub async fn password(
+        &self,
+        stage: Stage,
+        refused: Option<&Secret>,
+    ) -> Result<Option<Secret>, NoPassword> {
         match self.keeper.get() {
             Some(keeper) => keeper.password(stage, refused).await,
             None => {
-                Err(format!("secret `{}` was not asked for: the control plane could not be had", self.secret))
+                let why =
+                    format!("secret `{}` was not asked for: the control plane could not be had", self.secret);
+                Err(NoPassword { why, passing: false })
             }
         }
     }

@@ -254,6 +254,17 @@ impl UndoAction {
         }
     }
 
+    /// Whether what it takes back may be a restored copy.
+    pub fn is_of_copy(&self) -> bool {
+        matches!(
+            self,
+            Self::DeleteInstance { .. }
+                | Self::DeleteInstanceUnlessWritten { .. }
+                | Self::DeleteTable { .. }
+                | Self::Unknown(_)
+        )
+    }
+
     /// Whether it cannot be done without the control plane.
     pub fn needs_control_plane(&self) -> bool {
         !matches!(self, Self::DropSchema { .. } | Self::EndSessions { .. } | Self::Unknown(_))

@@ -4,13 +4,13 @@
 //! part of its value.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as Lock, MutexGuard, PoisonError};
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
-use lifeboat_model::{Keeper, Kept, Secret, Stage, TargetEntry};
+use lifeboat_model::{Keeper, Kept, NoPassword, Secret, Stage, TargetEntry};
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -34,14 +34,16 @@ pub async fn fetch_passwords(targets: &BTreeMap<String, TargetEntry>, aws: &Aws)
     bind_passwords(targets, aws);
     let kept = targets.values().flat_map(TargetEntry::kept_passwords);
     let asked = join_all(kept.map(|(_, kept)| kept.password(Stage::Current, None))).await;
-    let wrong: Vec<String> = asked.into_iter().filter_map(Result::err).collect();
+    let wrong: Vec<String> = asked.into_iter().filter_map(|asked| Some(asked.err()?.why)).collect();
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
 /// The secret of one role.
 struct SecretKeeper {
     secret: Arc<KeptSecret>,
-    known: Arc<Mutex<Known>>,
+    known: Arc<Lock<Known>>,
+    /// Whoever asks has it. What is known is told meanwhile.
+    turn: Arc<Mutex<()>>,
 }
 
 struct KeptSecret {
@@ -63,12 +65,16 @@ struct Known {
 struct Answered {
     /// Stays where a later question was not answered.
     value: Option<Secret>,
-    last: Option<(Instant, Result<(), String>)>,
+    last: Option<(Instant, Result<(), NoPassword>)>,
 }
 
 impl Answered {
     /// What is answered without asking.
-    fn without_asking(&self, refused: Option<&Secret>, aws: &Aws) -> Option<Result<Option<Secret>, String>> {
+    fn without_asking(
+        &self,
+        refused: Option<&Secret>,
+        aws: &Aws,
+    ) -> Option<Result<Option<Secret>, NoPassword>> {
         let (asked, ended) = self.last.as_ref()?;
         if self.value.is_some() && (refused.is_none() || self.value.as_ref() != refused) {
             return Some(Ok(self.value.clone()));
@@ -87,36 +93,53 @@ impl SecretKeeper {
             target: target.into(),
             user: user.into(),
         };
-        Self { secret: Arc::new(secret), known: Arc::default() }
+        Self { secret: Arc::new(secret), known: Arc::default(), turn: Arc::default() }
+    }
+
+    /// What is answered without asking.
+    fn known(&self, stage: Stage, refused: Option<&Secret>) -> Option<Result<Option<Secret>, NoPassword>> {
+        locked(&self.known).of(stage).without_asking(refused, &self.secret.aws)
     }
 }
 
 impl Keeper for SecretKeeper {
     fn password<'a>(&'a self, stage: Stage, refused: Option<&'a Secret>) -> Kept<'a> {
         async move {
-            let mut known = Arc::clone(&self.known).lock_owned().await;
-            let answered = match stage {
-                Stage::Current => &known.current,
-                Stage::Previous => &known.previous,
-            };
-            if let Some(answer) = answered.without_asking(refused, &self.secret.aws) {
+            if let Some(answer) = self.known(stage, refused) {
                 return answer;
             }
-            let secret = Arc::clone(&self.secret);
+            let turn = Arc::clone(&self.turn).lock_owned().await;
+            // Another may have asked meanwhile.
+            if let Some(answer) = self.known(stage, refused) {
+                return answer;
+            }
+            let (secret, known) = (Arc::clone(&self.secret), Arc::clone(&self.known));
             // To its end, also where who asked gives up at a deadline: the next one would begin anew.
             let asking = tokio::spawn(async move {
                 let answer = secret.ask(stage).await;
-                known.keep(stage, &answer);
+                locked(&known).keep(stage, &answer);
+                drop(turn);
                 answer
             });
-            asking.await.unwrap_or_else(|error| Err(error.to_string()))
+            asking.await.unwrap_or_else(|error| Err(NoPassword { why: error.to_string(), passing: false }))
         }
         .boxed()
     }
 }
 
+fn locked(known: &Lock<Known>) -> MutexGuard<'_, Known> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Known {
-    fn keep(&mut self, stage: Stage, answer: &Result<Option<Secret>, String>) {
+    fn of(&self, stage: Stage) -> &Answered {
+        match stage {
+            Stage::Current => &self.current,
+            Stage::Previous => &self.previous,
+        }
+    }
+
+    fn keep(&mut self, stage: Stage, answer: &Result<Option<Secret>, NoPassword>) {
         if stage == Stage::Current && answer.as_ref().is_ok_and(|value| *value != self.current.value) {
             // Rotated: another one is the previous now.
             self.previous = Answered::default();
@@ -133,22 +156,24 @@ impl Known {
 }
 
 impl KeptSecret {
-    async fn ask(&self, stage: Stage) -> Result<Option<Secret>, String> {
+    async fn ask(&self, stage: Stage) -> Result<Option<Secret>, NoPassword> {
         let call = || async {
             let call = self.client.get_secret_value().secret_id(&self.id).version_stage(stage.label());
             call.send().await.map_err(|error| AwsError::of("GetSecretValue", &error))
         };
         match self.aws.read(call).await {
-            Ok(answer) => self.password_in(&answer).map(Some).map_err(|why| self.cannot(&why)),
+            Ok(answer) => self.password_in(&answer).map(Some).map_err(|why| self.cannot(&why, false)),
             // Before its first rotation a secret has no other version.
             Err(error) if stage == Stage::Previous && error.code == NOT_FOUND => Ok(None),
-            Err(error) => Err(self.cannot(&format!("{error}{}", advice(&error)))),
+            Err(error) => Err(self.cannot(&format!("{error}{}", advice(&error)), error.is_passing())),
         }
     }
 
-    fn cannot(&self, why: &str) -> String {
+    fn cannot(&self, why: &str, passing: bool) -> NoPassword {
         let Self { id, target, user, .. } = self;
-        format!("the password of `{user}` for target `{target}` cannot be had from secret `{id}`: {why}")
+        let why =
+            format!("the password of `{user}` for target `{target}` cannot be had from secret `{id}`: {why}");
+        NoPassword { why, passing }
     }
 
     fn password_in(&self, answer: &GetSecretValueOutput) -> Result<Secret, String> {
@@ -234,15 +259,13 @@ mod tests {
         assert_eq!(password_in(text, "drill").as_ref().map(Secret::expose), Ok(password));
     }
 
-    /// Whoever probes a server that refuses the password is refused many times a second.
-    #[tokio::test]
-    async fn what_is_refused_is_asked_for_at_a_pace() {
+    async fn aws(endpoint: Option<String>) -> Aws {
         let environment = lifeboat_model::Environment {
             name: "test".into(),
             provider: lifeboat_model::Provider::Sandbox,
             region: "us-east-1".into(),
             account: None,
-            endpoint: None,
+            endpoint,
             allow_loopback: false,
             production: false,
             seed: None,
@@ -250,7 +273,37 @@ mod tests {
             profile: None,
             assume_role: None,
         };
-        let aws = Aws::connect(&environment).await;
+        Aws::connect(&environment).await
+    }
+
+    /// Sessions with a password that serves do not wait for what others ask.
+    #[tokio::test]
+    async fn what_is_known_is_told_while_somebody_asks() {
+        // It takes connections and never answers.
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let aws = aws(Some(format!("http://{}", silent.local_addr().unwrap()))).await;
+        let keeper = SecretKeeper::new(&aws, "orders", "app", "s");
+        let (old, new) = (Secret::new("old".into()), Secret::new("new".into()));
+        locked(&keeper.known).keep(Stage::Current, &Ok(Some(new.clone())));
+        assert!(keeper.password(Stage::Previous, None).now_or_never().is_none(), "it is asked for");
+        assert!(keeper.turn.try_lock().is_err(), "the question goes on");
+        for refused in [None, Some(&old)] {
+            let answer = keeper.password(Stage::Current, refused).now_or_never();
+            assert_eq!(answer, Some(Ok(Some(new.clone()))), "{refused:?}");
+        }
+        let asked_long_ago = |known: &mut Known| {
+            known.current.last = known.current.last.take().map(|(at, ended)| (at - aws.pace(), ended));
+        };
+        asked_long_ago(&mut locked(&keeper.known));
+        let answer = keeper.password(Stage::Current, Some(&new)).now_or_never();
+        assert_eq!(answer, None, "who was refused waits");
+    }
+
+    /// Whoever probes a server that refuses the password is refused many times a second.
+    #[tokio::test]
+    async fn what_is_refused_is_asked_for_at_a_pace() {
+        let aws = aws(None).await;
+        let down = || Err(NoPassword { why: "down".into(), passing: true });
         let (one, other) = (Secret::new("one".into()), Secret::new("other".into()));
         let mut known = Known::default();
         assert_eq!(known.current.without_asking(None, &aws), None, "nobody was asked yet");
@@ -259,8 +312,8 @@ mod tests {
         assert_eq!(answer(&known, None), Some(Ok(Some(one.clone()))));
         assert_eq!(answer(&known, Some(&other)), Some(Ok(Some(one.clone()))), "another one is refused");
         assert_eq!(answer(&known, Some(&one)), Some(Ok(Some(one.clone()))), "just asked");
-        known.keep(Stage::Current, &Err("down".into()));
-        assert_eq!(answer(&known, Some(&one)), Some(Err("down".into())), "just asked");
+        known.keep(Stage::Current, &down());
+        assert_eq!(answer(&known, Some(&one)), Some(down()), "just asked");
         assert_eq!(answer(&known, None), Some(Ok(Some(one.clone()))), "what is known stays");
         known.current.last = known.current.last.take().map(|(at, ended)| (at - aws.pace(), ended));
         assert_eq!(answer(&known, Some(&one)), None, "asked long ago");

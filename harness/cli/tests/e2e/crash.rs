@@ -7,8 +7,8 @@ use rstest::rstest;
 use serde_json::Value;
 
 use crate::support::{
-    BACKED_UP_SEED, Ended, External, Lab, ORDERS_SEED, PLAIN_SEED, Process, Record, Run, Signal, eventually,
-    exhaustion_plan, failover_plan, restore_plan, snapshot,
+    BACKED_UP_SEED, Ended, External, Held, Lab, ORDERS_SEED, PLAIN_SEED, Process, Record, Run, Signal,
+    eventually, exhaustion_plan, failover_plan, restore_plan, rows, snapshot,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -155,4 +155,28 @@ fn unwinds(scene: &Scene, mut run: Run, step: &str, signal: Signal) {
     undo.expect_code(0);
     assert!(undo.stdout.contains("nothing is left to undo"), "{undo}");
     scene.lifeboat("judge").expect_code(130);
+}
+
+/// As by a failover that ends in the midst of an undo.
+#[test]
+fn an_undo_whose_connection_is_lost_is_done_again() {
+    let scene = Scene::new(ORDERS_SEED);
+    kill_at(scene.failover(), "confirm-steady-state");
+    let database = scene.sandbox.database("orders");
+    let schemas = rows(&database, "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'lifeboat%'");
+    let schema = schemas.expect("an answer").pop().expect("the drill's schema");
+    let held = Held::open(&database, &format!("BEGIN; LOCK TABLE {schema}.ledger IN ACCESS SHARE MODE"));
+    let mut command = scene.lab.lifeboat();
+    command.envs(&scene.sandbox.exports).arg("undo").arg(scene.lab.path("run"));
+    let undo = Process::start(&scene.lab, &mut command);
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+               WHERE application_name = 'lifeboat/undo' AND wait_event_type = 'Lock'";
+    eventually("an undo that waits", MINUTE, || match rows(&database, cut) {
+        Ok(cut) if cut == ["t"] => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    drop(held);
+    undo.wait(MINUTE).expect_code(0);
+    scene.is_as_before();
+    scene.sandbox.stop(&scene.lab);
 }

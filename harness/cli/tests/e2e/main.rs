@@ -7,6 +7,7 @@ mod clock_steps;
 mod crash;
 mod credential_services;
 mod credentials;
+mod credentials_outage;
 mod disk;
 mod dynamodb;
 mod dynamodb_crash;

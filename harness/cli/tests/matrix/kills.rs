@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::case::Side;
 use crate::scene::Scene;
 use crate::sets::Set;
-use crate::support::{Ended, Process, Record, Run, Signal, preload};
+use crate::support::{Ended, Process, Record, Run, Signal, preload, rows};
 
 pub const LIMIT: Duration = Duration::from_secs(120);
 
@@ -177,35 +177,32 @@ pub fn terminate(scene: &Scene, set: &Set, dir: &str, line: u32) -> Struck {
 /// Everything is as before, but for a copy that the plan asks to keep. `undo` is what an undo of the run said.
 pub fn put_back(scene: &Scene, set: &Set, dir: &str, before: &Value, undo: Option<&Ended>) {
     let kept = if set.keeps { kept_copy(scene, dir, before) } else { None };
-    // The copy's tags go before the journal says that it is kept: for an undo it is somebody's own from then on.
-    let untold = undo.filter(|undo| kept.is_some() && undo.code == Some(102));
-    if let Some(undo) = untold {
-        assert!(undo.stdout.contains("does not carry the tag"), "{undo}");
-    } else if let Some(undo) = undo {
+    if let Some(undo) = undo {
         undo.expect_code(0);
     }
     if let Some(copy) = &kept {
+        let lines = journal(&scene.lab.path(dir).join("journal.jsonl"));
+        if lines.iter().any(|line| line["event"] == "step-started" && line["step"] == "tidy-copy") {
+            let schemas = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'lifeboat%'";
+            assert_eq!(rows(&scene.sandbox.database(copy), schemas).as_deref(), Ok(&[][..]));
+        }
         scene.delete_instance(copy);
     }
     scene.settles(before);
-    if untold.is_none() {
-        let again = lifeboat(scene, "undo", dir, None);
-        again.expect_code(0);
-        assert!(again.stdout.contains("nothing is left to undo"), "{again}");
-    }
+    let again = lifeboat(scene, "undo", dir, None);
+    again.expect_code(0);
+    assert!(again.stdout.contains("nothing is left to undo"), "{again}");
 }
 
-/// The copy that was kept: one without any of the drill's tags, where the journal says that its deletion is not needed or
-/// was about to.
+/// The copy that was kept: one that gc does not delete, where the journal says that its deletion is not needed. Where the run
+/// ended in the midst of that, it may still carry the run's other tags.
 fn kept_copy(scene: &Scene, dir: &str, before: &Value) -> Option<String> {
     let lines = journal(&scene.lab.path(dir).join("journal.jsonl"));
-    if !lines.iter().any(|line| line["event"] == "step-started" && line["step"] == "keep-copy") {
-        return None;
-    }
+    let kept = |line: &&Value| line["event"] == "undo-ended" && line["message"] == "the plan keeps it";
+    lines.iter().find(kept)?;
     let more = scene.more_instances(before);
-    let bare = |tags: &Value| {
-        tags.as_object().is_some_and(|tags| tags.keys().all(|tag| !tag.starts_with("lifeboat:")))
-    };
-    let (name, _) = more.into_iter().find(|(name, tags)| name.starts_with("orders-lb-") && bare(tags))?;
+    let spared =
+        |tags: &Value| tags.as_object().is_some_and(|tags| !tags.contains_key("lifeboat:expires-at"));
+    let (name, _) = more.into_iter().find(|(name, tags)| name.starts_with("orders-lb-") && spared(tags))?;
     Some(name)
 }

@@ -72,7 +72,17 @@ async fn one_undo_that_fails_does_not_stop_the_others_and_is_residue() {
     );
     assert_eq!(ran.record.exit_code, 102);
 
-    // What is left may be the copy, so the next drill that restores does not begin.
+    // A schema that is left takes no room from copies.
+    let next = run_with(Box::leak(Box::new(Trial(Ending::Done))), Recorder::default(), ran.copies).await;
+    assert_eq!(next.record.drills[0].verdict, Verdict::Passed, "{}", next.record.drills[0].reason);
+}
+
+/// What is left may be the copy, so the next drill that restores does not begin.
+#[tokio::test]
+async fn a_copy_that_may_be_left_takes_the_room_of_others() {
+    let recorder = Recorder { cannot: Some("first"), ..Recorder::default() };
+    let ran = run(Box::leak(Box::new(Trial(Ending::Done))), recorder).await;
+    assert_eq!(ran.record.drills[0].restoration, Restoration::Residue);
     let next = run_with(Box::leak(Box::new(Trial(Ending::Done))), Recorder::default(), ran.copies).await;
     let drill = &next.record.drills[0];
     assert_eq!((drill.verdict, next.undone.len()), (Verdict::Errored, 0), "{}", drill.reason);

@@ -81,10 +81,7 @@ async fn second(ending: Ending, context: Context) -> Result<(), StepError> {
         Ending::Indeterminate => Err(StepError::Indeterminate("no answer".into())),
         Ending::Unmet => Err(StepError::Unmet("not ready".into())),
         Ending::Unsupported => Err(StepError::Unsupported("not here".into())),
-        Ending::Keeps => {
-            let first = |action: &UndoAction| matches!(action, UndoAction::DropSchema { schema, .. } if schema == "first");
-            context.keep(first, "the plan keeps it").await
-        }
+        Ending::Keeps => context.keep(|action| name(action) == Some("first"), "the plan keeps it").await,
         Ending::Binds => bind(&context, &["first", "second"]).await,
         Ending::BindsAndFails => {
             bind(&context, &["second"]).await?;
@@ -101,9 +98,12 @@ async fn second(ending: Ending, context: Context) -> Result<(), StepError> {
 /// Says what the acts of these steps made; one is said by a later step, and then said again.
 async fn bind(context: &Context, steps: &[&str]) -> Result<(), StepError> {
     for (step, id) in steps.iter().flat_map(|step| [(step, "provisional"), (step, "made")]) {
-        let of_step =
-            |action: &UndoAction| matches!(action, UndoAction::DropSchema { schema, .. } if schema == step);
-        context.bind(of_step, Made { id: id.into(), arn: String::new(), created_at: None }).await?;
+        context
+            .bind(
+                |action| name(action) == Some(*step),
+                Made { id: id.into(), arn: String::new(), created_at: None },
+            )
+            .await?;
     }
     let nobodys = Made { id: "nobody's".into(), arn: String::new(), created_at: None };
     assert!(context.bind(|_| false, nobodys).await.is_err());
@@ -115,7 +115,14 @@ where
     F: FnOnce(Context) -> Fut + Send + 'static,
     Fut: Future<Output = Result<(), StepError>> + Send + 'static,
 {
-    Step::build(id, Phase::Fault, id, limit, act).undo("take it back", move || Ok(action(id)))
+    let undo = if id == "first" { of_copy(id) } else { action(id) };
+    Step::build(id, Phase::Fault, id, limit, act).undo("take it back", move || Ok(undo))
+}
+
+/// The first step makes the copy.
+fn of_copy(instance: &str) -> UndoAction {
+    let never = String::new();
+    UndoAction::DeleteInstance { instance: instance.into(), run: "r".into(), never, patience_s: 1 }
 }
 
 pub(crate) fn action(schema: &str) -> UndoAction {
@@ -139,6 +146,15 @@ pub(crate) fn action(schema: &str) -> UndoAction {
     }
 }
 
+/// The step that an action is of.
+fn name(action: &UndoAction) -> Option<&str> {
+    match action {
+        UndoAction::DropSchema { schema, .. } => Some(schema),
+        UndoAction::DeleteInstance { instance, .. } => Some(instance),
+        _ => None,
+    }
+}
+
 /// Keeps what it is asked to take back; one of them it cannot.
 #[derive(Default)]
 pub(crate) struct Recorder {
@@ -150,13 +166,11 @@ pub(crate) struct Recorder {
 impl Interpreter for Recorder {
     fn undo<'a>(&'a self, pending: &'a PendingUndo) -> BoxFuture<'a, Result<(UndoEnd, String), String>> {
         async move {
-            let UndoAction::DropSchema { schema, .. } = &pending.action else {
-                return Err("another action".into());
-            };
-            assert_ne!(self.panics, Some(schema.as_str()), "a defect");
+            let Some(schema) = name(&pending.action) else { return Err("another action".into()) };
+            assert_ne!(self.panics, Some(schema), "a defect");
             let id = pending.made.as_ref().map(|made| format!(" {}", made.id)).unwrap_or_default();
             self.asked.lock().unwrap().push(format!("{schema}{id}"));
-            if self.cannot == Some(schema.as_str()) {
+            if self.cannot == Some(schema) {
                 return Err("the server is gone".into());
             }
             Ok((UndoEnd::Undone, String::new()))

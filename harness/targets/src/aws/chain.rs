@@ -12,16 +12,18 @@ use aws_config::imds;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{self, ProvideCredentials};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use lifeboat_model::Environment;
 
-use super::Aws;
+use super::connection::Retries;
 use super::kept::Source;
 use super::limits::{self, INSTANCE_METADATA};
+use super::no_credentials::{NoCredentials, may_come};
+use super::{Aws, AwsError};
 
 /// How to look for credentials.
 #[derive(Debug)]
@@ -30,14 +32,16 @@ pub(super) struct Chain {
     pub environment: Environment,
     /// Leads calls of STS to the plan's endpoint.
     pub http: SharedHttpClient,
+    /// Where calls that are made again are counted.
+    pub retries: Retries,
 }
 
 impl Chain {
-    /// What is found first.
+    /// What is found first; `had` says whether anything was before.
     ///
     /// # Errors
     /// What was not there or did not answer, and what to do.
-    pub(super) async fn ask(&self) -> provider::Result {
+    pub(super) async fn ask(&self, had: bool) -> Result<Credentials, NoCredentials> {
         let region = Region::new(self.environment.region.clone());
         let config = ProviderConfig::empty()
             .with_region(Some(region.clone()))
@@ -63,27 +67,29 @@ impl Chain {
                 chain.build().await.provide_credentials().await
             }
         };
-        let found = found.map_err(|error| CredentialsError::provider_error(self.explain(&error)))?;
-        self.hold_against_account(&found).await.map_err(CredentialsError::provider_error)?;
+        let found = found
+            .map_err(|error| NoCredentials { passing: may_come(&error, had), why: self.explain(&error) })?;
+        self.hold_against_account(&found).await?;
         Ok(found)
     }
 
     /// Whose account credentials are of is asked with them alone. A role that is taken on has its own account in its ARN, and
     /// may be of another than whoever takes it on.
-    async fn hold_against_account(&self, found: &Credentials) -> Result<(), String> {
+    async fn hold_against_account(&self, found: &Credentials) -> Result<(), NoCredentials> {
         let Some(wanted) = self.environment.account.as_ref() else { return Ok(()) };
         if self.environment.assume_role.is_some() {
             return Ok(());
         }
         let fixed = Source::Fixed(found.clone());
-        let asking = Aws::with(&self.environment, self.http.clone(), fixed).await;
-        let (account, _) = asking.caller().await.map_err(|error| error.to_string())?;
+        let asking = Aws::with(&self.environment, self.http.clone(), fixed, &self.retries).await;
+        let cannot = |error: AwsError| NoCredentials { passing: error.is_passing(), why: error.to_string() };
+        let (account, _) = asking.caller().await.map_err(cannot)?;
         if account == *wanted {
             return Ok(());
         }
-        Err(format!(
+        Err(NoCredentials::for_good(format!(
             "the credentials are of account {account} by now and the run is of {wanted}: sign in to that again"
-        ))
+        )))
     }
 
     fn explain(&self, error: &CredentialsError) -> String {

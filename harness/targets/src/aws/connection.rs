@@ -16,6 +16,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use lifeboat_model::{Environment, Provider};
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::again::Again;
 use super::chain::Chain;
 use super::kept::{Giving, Kept, Source};
 use super::plans_sts::PlansSts;
@@ -23,6 +24,9 @@ use super::refused::{self, Refusals};
 use super::role::Role;
 use super::{AwsError, Effect, limits};
 use crate::sane_dates::SaneDates;
+
+/// How often which call was made again: one count for all that one control plane is asked, whoever asks.
+pub(super) type Retries = Arc<Mutex<BTreeMap<String, u64>>>;
 
 /// How often a read is tried.
 const READ_ATTEMPTS: u32 = 6;
@@ -49,12 +53,16 @@ pub fn is_loopback(endpoint: &str) -> bool {
     plain && here && matches!(uri.scheme_str(), Some("http" | "https"))
 }
 
+fn pace_of(endpoint: Option<&str>) -> Duration {
+    if endpoint.is_some_and(is_loopback) { Duration::from_millis(100) } else { Duration::from_secs(5) }
+}
+
 /// A control plane and who asks it.
 #[derive(Debug, Clone)]
 pub struct Aws {
     config: SdkConfig,
     kept: Arc<Kept>,
-    retries: Arc<Mutex<BTreeMap<String, u64>>>,
+    retries: Retries,
 }
 
 impl Aws {
@@ -71,6 +79,7 @@ impl Aws {
             Provider::Localstack if std::env::var_os("AWS_ACCESS_KEY_ID").is_none() => Some("test"),
             Provider::Localstack | Provider::Aws => None,
         };
+        let retries = Retries::default();
         let source = match dummy {
             Some(key) => Source::Fixed(Credentials::new(key, key, None, None, "lifeboat")),
             None => Source::Chain(Box::new(Chain {
@@ -81,21 +90,27 @@ impl Aws {
                     }
                     None => http.clone(),
                 },
+                retries: Arc::clone(&retries),
             })),
         };
-        let caller = Self::with(environment, http.clone(), source).await;
+        let caller = Self::with(environment, http.clone(), source, &retries).await;
         match &environment.assume_role {
             Some(role) => {
                 let role = Role { of: role.clone(), caller };
-                Self::with(environment, http, Source::Role(Box::new(role))).await
+                Self::with(environment, http, Source::Role(Box::new(role)), &retries).await
             }
             None => caller,
         }
     }
 
     /// A connection with credentials from there.
-    pub(super) async fn with(environment: &Environment, http: SharedHttpClient, source: Source) -> Self {
-        let kept = Arc::new(Kept::new(source));
+    pub(super) async fn with(
+        environment: &Environment,
+        http: SharedHttpClient,
+        source: Source,
+        retries: &Retries,
+    ) -> Self {
+        let kept = Arc::new(Kept::new(source, pace_of(environment.endpoint.as_deref())));
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(Region::new(environment.region.clone()))
             .http_client(http)
@@ -107,7 +122,7 @@ impl Aws {
         if let Some(endpoint) = &environment.endpoint {
             loader = loader.endpoint_url(endpoint);
         }
-        Self { config: loader.load().await, kept, retries: Arc::default() }
+        Self { config: loader.load().await, kept, retries: Arc::clone(retries) }
     }
 
     /// The caller's account and ARN.
@@ -125,33 +140,41 @@ impl Aws {
         Ok((answer.account().unwrap_or_default().to_owned(), answer.arn().unwrap_or_default().to_owned()))
     }
 
-    /// Runs a read, again after a throttle, a server fault or no answer, each of which is counted.
+    /// Runs a read, again after a throttle, a server fault, no answer or no credentials for now, each of which is counted.
     ///
     /// # Errors
     /// The last error.
-    pub async fn read<T, F, Fut>(&self, mut call: F) -> Result<T, AwsError>
+    pub async fn read<T, F, Fut>(&self, call: F) -> Result<T, AwsError>
     where
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<T, AwsError>>,
     {
-        let mut wait = Duration::from_millis(50);
-        let mut attempt = 1;
+        self.read_with(self.reading(), call).await
+    }
+
+    /// When a read is made again.
+    pub(super) fn reading(&self) -> Again {
+        Again::new(READ_ATTEMPTS, Duration::from_millis(50), self.pace())
+    }
+
+    /// The same as [`Aws::read`], made again when `again` says so.
+    pub(super) async fn read_with<T, F, Fut>(&self, mut again: Again, mut call: F) -> Result<T, AwsError>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = Result<T, AwsError>>,
+    {
         loop {
             let error = match call().await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
-            if attempt == READ_ATTEMPTS || !error.is_passing() {
-                return Err(error);
-            }
+            let Some(wait) = again.after(&error) else { return Err(error) };
             self.count_retry(&error);
-            attempt += 1;
             pause(wait).await;
-            wait *= 2;
         }
     }
 
-    /// Makes a call that changes something: again after a throttle, and after an answer that does not say whether it was
+    /// Makes a call that changes something: again after a throttle, without credentials for now, and after an answer that does not say whether it was
     /// done only once `took_effect` has read the state and did not find it done. Gives whether it was answered; if not, the
     /// state shows it.
     ///
@@ -168,11 +191,11 @@ impl Aws {
         L: FnMut() -> Looked,
         Looked: Future<Output = Result<bool, AwsError>>,
     {
-        let mut wait = Duration::from_millis(200);
-        let (mut attempt, mut perhaps) = (1, false);
+        let mut again = Again::new(CHANGE_ATTEMPTS, Duration::from_millis(200), self.pace());
+        let mut perhaps = false;
         loop {
             let Err(mut error) = call().await else { return Ok(true) };
-            let passing = error.is_passing();
+            let wait = again.after(&error);
             perhaps |= error.effect == Effect::Perhaps;
             // A refusal after a call without an answer may be of what that one did.
             let readable = match perhaps {
@@ -189,20 +212,15 @@ impl Aws {
             if perhaps {
                 error.effect = Effect::Perhaps;
             }
-            if !passing || !readable || attempt == CHANGE_ATTEMPTS {
-                return Err(error);
-            }
+            let Some(wait) = wait.filter(|_| readable) else { return Err(error) };
             self.count_retry(&error);
-            attempt += 1;
             pause(wait).await;
-            wait *= 2;
         }
     }
 
     /// How far apart two looks at a state are that takes its time: AWS counts calls, an endpoint on this machine does not.
     pub fn pace(&self) -> Duration {
-        let here = self.config.endpoint_url().is_some_and(is_loopback);
-        if here { Duration::from_millis(100) } else { Duration::from_secs(5) }
+        pace_of(self.config.endpoint_url())
     }
 
     /// Counts a call that is made again.
@@ -261,7 +279,7 @@ mod tests {
         took_effect: Result<bool, AwsError>,
     ) -> (Result<bool, AwsError>, usize, usize) {
         let kept = Source::Fixed(Credentials::new("x", "x", None, None, "test"));
-        let kept = Arc::new(Kept::new(kept));
+        let kept = Arc::new(Kept::new(kept, Duration::ZERO));
         let aws = Aws { config: SdkConfig::builder().build(), kept, retries: Arc::default() };
         let (all, looks) = (answers.len(), std::sync::atomic::AtomicUsize::new(0));
         let left = Mutex::new(answers.into_iter());

@@ -1,12 +1,12 @@
 //! What a call that failed says: its code, and whether it may have had an effect.
 
-use std::error::Error as _;
-
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_rds::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use lifeboat_engine::StepError;
 use thiserror::Error;
+
+use super::no_credentials::NoCredentials;
 
 /// The status of a call that the server does not have, and the code that stands for it here.
 const NOT_IMPLEMENTED_STATUS: u16 = 501;
@@ -14,6 +14,9 @@ const NOT_IMPLEMENTED: &str = "NotImplemented";
 
 /// What stands for a call that had no credentials to be made with.
 const NO_CREDENTIALS: &str = "no-credentials";
+
+/// The same, where there may be some a little later.
+const NO_CREDENTIALS_NOW: &str = "no-credentials-now";
 
 /// The codes of a token that was good and is not any more, or of a new one that is not known everywhere yet.
 pub(super) const REFUSES_CREDENTIALS: [&str; 5] = [
@@ -45,7 +48,7 @@ pub struct AwsError {
     /// The API call.
     pub call: &'static str,
     /// AWS's error code, or what stands in for it: `timeout`, `no-answer`, `not-sent`,
-    /// `no-credentials`.
+    /// `no-credentials`, `no-credentials-now`.
     pub code: String,
     /// AWS's message, or the cause.
     pub message: String,
@@ -72,7 +75,10 @@ impl AwsError {
                 let effect = if fault { Effect::Perhaps } else { Effect::None };
                 (code, effect)
             }
-            other if without_credentials(other).is_some() => (NO_CREDENTIALS.into(), Effect::None),
+            other if let Some(why) = without_credentials(other) => {
+                let code = if why.passing { NO_CREDENTIALS_NOW } else { NO_CREDENTIALS };
+                return Self { call, code: code.into(), message: why.why, effect: Effect::None };
+            }
             SdkError::ConstructionFailure(_) => ("not-sent".into(), Effect::None),
             SdkError::DispatchFailure(failure) if failure.is_user() => ("not-sent".into(), Effect::None),
             SdkError::TimeoutError(_) => ("timeout".into(), Effect::Perhaps),
@@ -88,7 +94,7 @@ impl AwsError {
                     message.to_owned()
                 }
             }
-            other => without_credentials(other).unwrap_or_else(|| causes(other)),
+            other => causes(other),
         };
         Self { call, code, message, effect }
     }
@@ -117,7 +123,17 @@ impl AwsError {
 
     /// Whether trying again later may help.
     pub fn is_passing(&self) -> bool {
-        self.effect == Effect::Perhaps || self.is_throttle()
+        self.effect == Effect::Perhaps || self.is_throttle() || self.code == NO_CREDENTIALS_NOW
+    }
+
+    /// Whether it was not made, since there were no credentials to make it with.
+    pub fn lacks_credentials(&self) -> bool {
+        matches!(self.code.as_str(), NO_CREDENTIALS | NO_CREDENTIALS_NOW)
+    }
+
+    /// The same, where somebody has to do something first: to wait does not help, and says nothing of what is waited for.
+    pub fn lacks_credentials_for_good(&self) -> bool {
+        self.code == NO_CREDENTIALS
     }
 
     /// Whether it was refused because there were too many calls.
@@ -135,11 +151,11 @@ impl AwsError {
 }
 
 /// Why there were no credentials to make the call with, if that was it.
-fn without_credentials(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+fn without_credentials(error: &(dyn std::error::Error + 'static)) -> Option<NoCredentials> {
     let mut next = Some(error);
     while let Some(cause) = next {
         if let Some(found) = cause.downcast_ref::<CredentialsError>() {
-            return Some(found.source().map_or_else(|| found.to_string(), causes));
+            return Some(NoCredentials::of(found));
         }
         next = cause.source();
     }

@@ -1,21 +1,23 @@
 //! Credentials that are kept as long as they last, and forgotten when they were refused.
 //!
-//! They are asked for anew some time before their end. Where that fails, the old ones serve to the end; then the error is
-//! the call's. However many calls need new ones, they are asked for once.
+//! They are asked for anew some time before their end, and the old ones serve meanwhile; where that fails, they serve to the
+//! end. However many calls need new ones, they are asked for once, to the end of that question, whoever gives up waiting
+//! for it; and what it failed for is the answer to all who waited.
 
-use std::sync::Mutex as Lock;
-use std::sync::PoisonError;
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex as Lock, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{self, ProvideCredentials, future};
+use aws_credential_types::provider::{ProvideCredentials, future};
 use time::OffsetDateTime;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout;
 
 use super::chain::Chain;
 use super::limits::CREDENTIALS;
+use super::no_credentials::NoCredentials;
 use super::role::Role;
 
 /// How long before their end credentials are replaced. Of those that are given for less than four times as long, the last
@@ -24,6 +26,9 @@ const BEFORE_THE_END: time::Duration = time::Duration::minutes(5);
 
 /// After an attempt to replace some that still last, until the next.
 const NEXT_ATTEMPT: Duration = Duration::from_secs(30);
+
+/// So many in a row that nobody has taken are asked for without a pause: the first ones may have been old already.
+const AT_ONCE: u32 = 2;
 
 /// Where credentials come from.
 #[derive(Debug)]
@@ -39,13 +44,26 @@ pub(super) enum Source {
 }
 
 impl Source {
-    async fn ask(&self) -> provider::Result {
+    /// Asks; `had` says whether it has given some before.
+    async fn ask(&self, had: bool) -> Result<Credentials, NoCredentials> {
         match self {
             Self::Fixed(credentials) => Ok(credentials.clone()),
-            Self::Chain(chain) => chain.ask().await,
+            Self::Chain(chain) => chain.ask(had).await,
             Self::Role(role) => role.ask().await,
             #[cfg(test)]
-            Self::Test(issuer) => issuer.ask(),
+            Self::Test(issuer) => issuer.ask().await,
+        }
+    }
+
+    /// What it is, in words.
+    fn name(&self) -> String {
+        match self {
+            Self::Chain(chain) => match &chain.environment.profile {
+                Some(profile) => format!("of profile `{profile}`"),
+                None => "from the usual places".into(),
+            },
+            Self::Role(role) => format!("of the role {}", role.of.role_arn),
+            _ => "that are given".into(),
         }
     }
 }
@@ -57,54 +75,145 @@ struct Held {
     until: Option<OffsetDateTime>,
 }
 
+/// What is known without asking.
+#[derive(Debug, Default)]
+struct Known {
+    held: Option<Held>,
+    /// The keys of those that were refused since the last ones were issued.
+    refused: BTreeSet<String>,
+    /// How many were issued since any was taken.
+    not_taken: u32,
+    /// When the last question ended, and why without credentials.
+    last: Option<(Instant, Option<NoCredentials>)>,
+}
+
+impl Known {
+    /// Those that last and were not refused.
+    fn usable(&self, now: OffsetDateTime) -> Option<&Held> {
+        let held = self.held.as_ref()?;
+        let lasts = end_of(&held.credentials).is_none_or(|end| now < end);
+        (lasts && !self.refused.contains(held.credentials.access_key_id())).then_some(held)
+    }
+
+    /// Whether who has come at `since` is to ask.
+    fn is_due(&self, since: Instant, pace: Duration) -> bool {
+        let now = OffsetDateTime::now_utc();
+        if let Some(held) = self.usable(now) {
+            return held.until.is_some_and(|until| until <= now);
+        }
+        match &self.last {
+            None => true,
+            Some((at, Some(_))) => *at < since && at.elapsed() >= pace,
+            Some((at, None)) => self.not_taken < AT_ONCE || at.elapsed() >= pace,
+        }
+    }
+
+    /// What is answered without asking. Those that were refused where no others may be asked for yet: the call then tells
+    /// of the refusal.
+    fn answer(&self) -> Result<Credentials, NoCredentials> {
+        let held = self.held.as_ref().map(|held| held.credentials.clone());
+        match (self.usable(OffsetDateTime::now_utc()), &self.last, held) {
+            (None, Some((_, Some(why))), _) => Err(why.clone()),
+            (_, _, Some(credentials)) => Ok(credentials),
+            (_, _, None) => Err(NoCredentials::for_now("the question for credentials came to no end")),
+        }
+    }
+
+    fn keep(&mut self, asked_at: OffsetDateTime, answer: Result<Credentials, NoCredentials>) {
+        let failed = match answer {
+            Ok(credentials) => {
+                self.refused.clear();
+                self.not_taken += 1;
+                let until = end_of(&credentials).map(|end| end - before_the_end(end - asked_at));
+                self.held = Some(Held { credentials, until });
+                None
+            }
+            Err(why) => {
+                let now = OffsetDateTime::now_utc();
+                if self.usable(now).is_some()
+                    && let Some(held) = &mut self.held
+                {
+                    tracing::warn!("the credentials near their end, and there are no newer ones: {why}");
+                    held.until = Some(now + NEXT_ATTEMPT);
+                }
+                Some(why)
+            }
+        };
+        self.last = Some((Instant::now(), failed));
+    }
+}
+
 /// Where credentials come from, and those that are in use.
 #[derive(Debug)]
 pub(super) struct Kept {
     source: Source,
-    held: Mutex<Option<Held>>,
-    /// The keys of those that were refused since the last ones were issued.
-    refused: Lock<Vec<String>>,
+    /// How far apart two questions are where the first has not helped.
+    pace: Duration,
+    known: Lock<Known>,
+    /// Whoever asks has it.
+    turn: Arc<Mutex<()>>,
 }
 
 impl Kept {
-    pub(super) fn new(source: Source) -> Self {
-        Self { source, held: Mutex::default(), refused: Lock::default() }
+    pub(super) fn new(source: Source, pace: Duration) -> Self {
+        Self { source, pace, known: Lock::default(), turn: Arc::default() }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The credentials with this key were refused. Newer ones are not touched.
     pub(super) fn forget(&self, key: &str) {
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner).push(key.to_owned());
+        self.known().refused.insert(key.to_owned());
     }
 
-    fn is_refused(&self, credentials: &Credentials) -> bool {
-        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.iter().any(|key| key == credentials.access_key_id())
-    }
-
-    async fn give(&self) -> provider::Result {
-        let mut held = self.held.lock().await;
-        let now = OffsetDateTime::now_utc();
-        let usable = held.as_ref().filter(|held| !self.is_refused(&held.credentials));
-        if let Some(held) = usable.filter(|held| held.until.is_none_or(|until| now < until)) {
-            return Ok(held.credentials.clone());
+    /// A call with the credentials with this key was granted.
+    pub(super) fn were_taken(&self, key: &str) {
+        let mut known = self.known();
+        if known.held.as_ref().is_some_and(|held| held.credentials.access_key_id() == key) {
+            known.not_taken = 0;
         }
-        let asked = timeout(CREDENTIALS, self.source.ask()).await;
-        match asked.unwrap_or_else(|_| Err(CredentialsError::provider_timed_out(CREDENTIALS))) {
-            Ok(credentials) => {
-                self.refused.lock().unwrap_or_else(PoisonError::into_inner).clear();
-                let until = end_of(&credentials).map(|end| end - before_the_end(end - now));
-                *held = Some(Held { credentials: credentials.clone(), until });
-                Ok(credentials)
-            }
-            Err(error) => match held.as_mut().filter(|held| !self.is_refused(&held.credentials)) {
-                Some(held) if end_of(&held.credentials).is_some_and(|end| now < end) => {
-                    tracing::warn!("the credentials near their end, and there are no newer ones: {error}");
-                    held.until = Some(now + NEXT_ATTEMPT);
-                    Ok(held.credentials.clone())
-                }
-                _ => Err(error),
+    }
+
+    async fn give(self: &Arc<Self>) -> Result<Credentials, NoCredentials> {
+        let since = Instant::now();
+        if !self.known().is_due(since, self.pace) {
+            return self.known().answer();
+        }
+        let old = self.known().usable(OffsetDateTime::now_utc()).map(|held| held.credentials.clone());
+        let turn = match &old {
+            // They serve while newer ones are asked for.
+            Some(old) => match Arc::clone(&self.turn).try_lock_owned() {
+                Ok(turn) => turn,
+                Err(_) => return Ok(old.clone()),
             },
+            None => Arc::clone(&self.turn).lock_owned().await,
+        };
+        // Another may have asked meanwhile.
+        if self.known().is_due(since, self.pace) {
+            let asking = tokio::spawn(Arc::clone(self).ask(turn));
+            match old {
+                Some(old) => return Ok(old),
+                None => asking.await.map_err(|error| NoCredentials::for_now(error.to_string()))?,
+            }
         }
+        self.known().answer()
+    }
+
+    /// Asks, and keeps what is answered. It runs on its own: where who waits gave up at a deadline, and the question with
+    /// them, the next one would begin anew, and a source that is slow would never have answered.
+    async fn ask(self: Arc<Self>, turn: OwnedMutexGuard<()>) {
+        let (had, now) = (self.known().held.is_some(), OffsetDateTime::now_utc());
+        let asked = timeout(CREDENTIALS, self.source.ask(had)).await;
+        let answer = asked.unwrap_or_else(|_| {
+            let (name, limit) = (self.source.name(), CREDENTIALS.as_secs());
+            Err(NoCredentials::for_now(format!(
+                "no credentials {name} within {limit} s; see that whoever gives them can be reached"
+            )))
+        });
+        self.known().keep(now, answer);
+        drop(turn);
     }
 }
 
@@ -119,105 +228,18 @@ fn before_the_end(left: time::Duration) -> time::Duration {
 
 /// For the SDK, which keeps nothing itself.
 #[derive(Debug, Clone)]
-pub(super) struct Giving(pub std::sync::Arc<Kept>);
+pub(super) struct Giving(pub Arc<Kept>);
 
 impl ProvideCredentials for Giving {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,
     {
-        future::ProvideCredentials::new(self.0.give())
+        let given = async { self.0.give().await.map_err(CredentialsError::provider_error) };
+        future::ProvideCredentials::new(given)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
-
-    use super::*;
-
-    /// Gives credentials that last so long, each with a key of its own, and none after so many.
-    #[derive(Debug)]
-    pub(in super::super) struct Issuer {
-        lasting: Duration,
-        most: u64,
-        issued: AtomicU64,
-    }
-
-    impl Issuer {
-        pub(super) fn ask(&self) -> provider::Result {
-            let number = self.issued.fetch_add(1, Ordering::Relaxed);
-            if number >= self.most {
-                return Err(CredentialsError::provider_error("none any more"));
-            }
-            let end = OffsetDateTime::now_utc() + self.lasting;
-            Ok(Credentials::new(format!("KEY{number}"), "secret", None, Some(end.into()), "test"))
-        }
-    }
-
-    fn kept(lasting: Duration, most: u64) -> Kept {
-        Kept::new(Source::Test(Issuer { lasting, most, issued: AtomicU64::new(0) }))
-    }
-
-    async fn key(kept: &Kept) -> String {
-        kept.give().await.expect("credentials").access_key_id().to_owned()
-    }
-
-    /// Lets what is held be near its end.
-    async fn near_its_end(kept: &Kept) {
-        kept.held.lock().await.as_mut().expect("held").until = Some(OffsetDateTime::now_utc());
-    }
-
-    #[tokio::test]
-    async fn they_are_kept_until_they_were_refused() {
-        let kept = kept(Duration::from_secs(3600), 9);
-        assert_eq!([key(&kept).await, key(&kept).await], ["KEY0", "KEY0"]);
-        kept.forget("KEY0");
-        assert_eq!([key(&kept).await, key(&kept).await], ["KEY1", "KEY1"]);
-        kept.forget("KEY0");
-        assert_eq!(key(&kept).await, "KEY1", "a late answer about the old ones");
-        kept.forget("KEY1");
-        kept.forget("KEY0");
-        assert_eq!(key(&kept).await, "KEY2", "and one that comes after the refusal of the new ones");
-    }
-
-    #[tokio::test]
-    async fn they_are_replaced_before_their_end() {
-        let kept = kept(Duration::from_secs(3600), 9);
-        key(&kept).await;
-        let until = kept.held.lock().await.as_ref().and_then(|held| held.until).expect("an end");
-        let left = until - OffsetDateTime::now_utc();
-        assert!((time::Duration::minutes(54)..=time::Duration::minutes(55)).contains(&left), "{left}");
-        assert_eq!(before_the_end(time::Duration::seconds(8)), time::Duration::seconds(2));
-        assert_eq!(before_the_end(time::Duration::seconds(-8)), time::Duration::ZERO);
-        near_its_end(&kept).await;
-        assert_eq!(key(&kept).await, "KEY1");
-    }
-
-    #[tokio::test]
-    async fn old_ones_serve_while_they_last_and_were_not_refused() {
-        let kept = kept(Duration::from_secs(3600), 1);
-        key(&kept).await;
-        near_its_end(&kept).await;
-        assert_eq!(key(&kept).await, "KEY0", "they last");
-        assert_eq!(key(&kept).await, "KEY0", "and are not asked about at each call");
-        kept.forget("KEY0");
-        assert!(kept.give().await.is_err(), "they were refused");
-    }
-
-    #[tokio::test]
-    async fn nothing_is_given_that_has_ended() {
-        let kept = kept(Duration::ZERO, 1);
-        key(&kept).await;
-        assert!(kept.give().await.is_err());
-    }
-
-    #[tokio::test]
-    async fn many_calls_ask_once() {
-        let kept = kept(Duration::from_secs(3600), 99);
-        key(&kept).await;
-        kept.forget("KEY0");
-        let keys = futures_util::future::join_all((0..50).map(|_| key(&kept))).await;
-        assert!(keys.iter().all(|key| key == "KEY1"), "{keys:?}");
-    }
-}
+#[path = "kept_tests.rs"]
+mod tests;

@@ -1,4 +1,5 @@
-//! Every client of every service ends a call within its limits, whatever the server does.
+//! Every client of every service ends a call within its limits, whatever the server does; and each limit ends what it is for,
+//! before another would.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::limits::{ATTEMPT, CONNECT, OPERATION, READ};
-use super::{Aws, AwsError};
+use super::{Aws, AwsError, pause};
 
 /// What a loaded machine may add to a limit.
 const MORE: Duration = Duration::from_secs(20);
@@ -50,8 +51,19 @@ async fn connection(port: u16) -> Aws {
     Aws::connect(&environment).await
 }
 
-/// Calls with every client at once; each has to end as a time-out, between these two moments.
-async fn all_end(port: u16, after: Duration, limit: Duration) {
+/// How the SDK names the limit that ended a call.
+fn named(limit: Duration) -> String {
+    let what = match limit {
+        CONNECT => "HTTP connect timeout",
+        READ => "HTTP read timeout",
+        ATTEMPT => "operation attempt timeout (single attempt)",
+        _ => "operation timeout (all attempts including retries)",
+    };
+    format!("{what} occurred after {limit:?}")
+}
+
+/// Calls with every client at once; each has to end by this limit, and not by another. How often calls were made again.
+async fn all_end(port: u16, limit: Duration) -> u64 {
     let aws = connection(port).await;
     assert!(Aws::SERVICES.len() >= 4, "{:?}", Aws::SERVICES);
     let calls = Aws::SERVICES.iter().map(|service| async {
@@ -63,9 +75,10 @@ async fn all_end(port: u16, after: Duration, limit: Duration) {
         let error = ended.unwrap_or_else(|_| panic!("{service}: no end within {:?}", limit + MORE));
         let error = error.expect_err("an answer that never ends is none");
         assert_eq!(error.code, "timeout", "{service}: {error}");
-        assert!(took >= after, "{service}: {took:?}, {error}");
+        assert!(error.message.contains(&named(limit)), "{service}: not by the limit of {limit:?}: {error}");
+        assert!(took >= limit, "{service}: {took:?}, {error}");
     }
-    assert_eq!(aws.retries(), [].into(), "one attempt each");
+    aws.retries().values().sum()
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -73,10 +86,28 @@ enum Way {
     Silent,
     HeadersAlone,
     Drips,
+    /// The first request of each call gets this after a while, the second drips.
+    RefusesAndDrips,
 }
 
+/// Less than [`READ`], and so much that the second request has more than is left of [`OPERATION`].
+const REFUSES_AFTER: Duration = Duration::from_secs(8);
+
 async fn serve(mut stream: TcpStream, way: Way) {
-    let _ = stream.read(&mut [0; 8192]).await;
+    let mut request = [0; 8192];
+    let read = stream.read(&mut request).await.unwrap_or_default();
+    let way = match way {
+        // The SDK says so itself.
+        Way::RefusesAndDrips if String::from_utf8_lossy(&request[..read]).contains("attempt=1") => {
+            pause(REFUSES_AFTER).await;
+            let refusal =
+                "HTTP/1.1 403 Forbidden\r\nContent-Length: 12\r\nConnection: close\r\n\r\nExpiredToken";
+            let _ = stream.write_all(refusal.as_bytes()).await;
+            return;
+        }
+        Way::RefusesAndDrips => Way::Drips,
+        way => way,
+    };
     if matches!(way, Way::HeadersAlone | Way::Drips) {
         let head = "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 100000\r\n\r\n";
         let _ = stream.write_all(head.as_bytes()).await;
@@ -92,14 +123,15 @@ async fn serve(mut stream: TcpStream, way: Way) {
 }
 
 #[rstest]
-#[case::silent(Way::Silent, READ, ATTEMPT)]
-#[case::headers_alone(Way::HeadersAlone, ATTEMPT, OPERATION)]
-#[case::drips(Way::Drips, ATTEMPT, OPERATION)]
+#[case::silent(Way::Silent, READ, 0)]
+#[case::headers_alone(Way::HeadersAlone, ATTEMPT, 0)]
+#[case::drips(Way::Drips, ATTEMPT, 0)]
+#[case::refuses_and_drips(Way::RefusesAndDrips, OPERATION, 1)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_does_not_come_to_an_end_is_given_up(
     #[case] way: Way,
-    #[case] after: Duration,
     #[case] limit: Duration,
+    #[case] again: u64,
 ) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -108,7 +140,7 @@ async fn a_server_that_does_not_come_to_an_end_is_given_up(
             tokio::spawn(serve(stream, way));
         }
     });
-    all_end(port, after, limit).await;
+    assert_eq!(all_end(port, limit).await, again * Aws::SERVICES.len() as u64);
     serving.abort();
 }
 
@@ -124,11 +156,12 @@ async fn a_connection_that_does_not_come_is_given_up() {
         waiting.push(connected.unwrap());
         assert!(waiting.len() < 100, "the queue is never full");
     }
-    all_end(address.port(), CONNECT, READ).await;
+    assert_eq!(all_end(address.port(), CONNECT).await, 0, "one attempt each");
 }
 
 #[test]
 fn the_limits_are_in_their_order() {
     assert!(CONNECT < READ && READ < ATTEMPT && ATTEMPT < OPERATION);
     assert!(super::limits::CREDENTIALS < ATTEMPT, "or their error is not told");
+    assert!(REFUSES_AFTER < READ && REFUSES_AFTER + ATTEMPT > OPERATION, "or the test shows nothing");
 }

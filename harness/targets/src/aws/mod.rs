@@ -1,11 +1,13 @@
 //! The one place that connects to a control plane: with whose credentials, within which limits, and what its errors mean.
 
+mod again;
 mod chain;
 mod clients;
 mod connection;
 mod error;
 mod kept;
 mod limits;
+mod no_credentials;
 mod plans_sts;
 mod refused;
 mod role;

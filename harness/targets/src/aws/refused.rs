@@ -4,8 +4,7 @@
 //! well. Nothing else is made again here. The codes are looked for in the whole answer, whose form depends on the service:
 //! a refusal that only quotes one of them costs one call more, which is refused like the first.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_rds::config::{ConfigBag, Intercept, RuntimeComponents};
@@ -19,6 +18,7 @@ use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryA
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use aws_smithy_types::retry::{ErrorKind, RetryConfig};
 
+use super::connection::Retries;
 use super::error::REFUSES_CREDENTIALS;
 use super::kept::Kept;
 
@@ -42,7 +42,7 @@ impl Storable for SignedWith {
 #[derive(Debug, Clone)]
 pub(super) struct Refusals {
     pub kept: Arc<Kept>,
-    pub retries: Arc<Mutex<BTreeMap<String, u64>>>,
+    pub retries: Retries,
 }
 
 /// The code of a refusal of credentials in an answer.
@@ -86,10 +86,11 @@ impl Intercept for Refusals {
         _components: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let (Some(code), Some(SignedWith(key))) = (code_in(context.response()), cfg.load::<SignedWith>())
-        else {
-            return Ok(());
-        };
+        let Some(SignedWith(key)) = cfg.load::<SignedWith>() else { return Ok(()) };
+        if context.response().is_some_and(|answer| answer.status().is_success()) {
+            self.kept.were_taken(key);
+        }
+        let Some(code) = code_in(context.response()) else { return Ok(()) };
         self.kept.forget(key);
         if cfg.load::<RequestAttempts>().is_some_and(|attempts| attempts.attempts() == 1) {
             let call = cfg.load::<Metadata>().map_or("call", Metadata::name);

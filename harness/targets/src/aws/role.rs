@@ -3,10 +3,9 @@
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
-use aws_credential_types::provider;
-use aws_credential_types::provider::error::CredentialsError;
 use lifeboat_model::AssumeRole;
 
+use super::no_credentials::NoCredentials;
 use super::{Aws, AwsError};
 
 const CALL: &str = "AssumeRole";
@@ -22,28 +21,29 @@ pub(super) struct Role {
 }
 
 impl Role {
-    /// New credentials of the role.
+    /// New credentials of the role. Calls that are made again count where those with the credentials do.
     ///
     /// # Errors
     /// STS's refusal, with what to do.
-    pub(super) async fn ask(&self) -> provider::Result {
+    pub(super) async fn ask(&self) -> Result<Credentials, NoCredentials> {
         let sts = self.caller.sts();
-        let answer = self.caller.read(|| async {
+        let answer = self.caller.read_with(self.caller.reading().only_with_credentials(), || async {
             let call = sts.assume_role().role_arn(&self.of.role_arn);
             let call = call.role_session_name(self.of.session_name.as_deref().unwrap_or(SESSION));
             let sent = call.set_external_id(self.of.external_id.clone()).send().await;
             sent.map_err(|error| AwsError::of(CALL, &error))
         });
-        let answer = answer.await.map_err(|error| CredentialsError::provider_error(self.explain(&error)))?;
+        let answer = answer.await.map_err(|error| self.explain(&error))?;
         let Some(given) = answer.credentials() else {
-            return Err(CredentialsError::provider_error(self.explain(&AwsError::empty(CALL))));
+            return Err(self.explain(&AwsError::empty(CALL)));
         };
-        let end = SystemTime::try_from(*given.expiration()).map_err(CredentialsError::unhandled)?;
+        let end = SystemTime::try_from(*given.expiration());
+        let end = end.map_err(|error| NoCredentials::for_good(format!("{CALL}: {error}")))?;
         let (key, secret) = (given.access_key_id(), given.secret_access_key());
         Ok(Credentials::new(key, secret, Some(given.session_token().to_owned()), Some(end), "AssumeRole"))
     }
 
-    fn explain(&self, error: &AwsError) -> String {
+    fn explain(&self, error: &AwsError) -> NoCredentials {
         let role = &self.of.role_arn;
         let what = match (error.code.as_str(), &self.of.external_id) {
             ("AccessDenied", Some(_)) => {
@@ -56,6 +56,7 @@ impl Role {
             }
             _ => "check the credentials of the caller, and the endpoint",
         };
-        format!("cannot take on the role {role}: {error}; {what}")
+        let why = format!("cannot take on the role {role}: {error}; {what}");
+        NoCredentials { why, passing: error.is_passing() }
     }
 }

@@ -2,22 +2,28 @@
 //!
 //! A password that Secrets Manager keeps may have been rotated since it was fetched: where the server refuses it, it is
 //! fetched once more and tried once more. A copy has the passwords of the time that it is of, so the one before the last
-//! rotation is tried as well there. While a rotation has changed the password and not yet said so, nobody is let in.
+//! rotation is tried as well there. While a rotation has changed the password and not yet said so, nobody is let in. While
+//! Secrets Manager does not answer, what is known is tried, and nobody can say then whether it is the current one still.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use lifeboat_model::{KeptPassword, Password, Secret, Stage};
+use lifeboat_model::{KeptPassword, NoPassword, Password, Secret, Stage};
+use tokio::time::{Instant, timeout_at};
 
 use super::PgError;
 
 /// The SQLSTATE of a password that is not the role's.
 const WRONG_PASSWORD: &str = "28P01";
 
+/// A password, and which version it is, where that is known.
+type Tried = (Option<Stage>, Secret);
+
 /// The password of a role, and which of its versions the server took. Clones are of one.
 #[derive(Clone)]
 pub struct Login {
     password: Password,
-    worked: Arc<Mutex<Option<(Stage, Secret)>>>,
+    worked: Arc<Mutex<Option<Tried>>>,
 }
 
 impl Login {
@@ -26,50 +32,65 @@ impl Login {
         Self { password, worked: Arc::default() }
     }
 
-    /// Opens a session by `open`. Gives the stage of the password that the server took, where it is a kept one.
+    /// Opens a session by `open`, within `limit`. Gives the stage of the password that the server took, where it is a kept
+    /// one and that is known.
     ///
     /// # Errors
     /// The server's, or that the password cannot be had.
-    pub async fn open<T, F, Fut>(&self, copy: bool, open: F) -> Result<(T, Option<Stage>), PgError>
+    pub async fn open<T, F, Fut>(
+        &self,
+        copy: bool,
+        limit: Duration,
+        open: F,
+    ) -> Result<(T, Option<Stage>), PgError>
     where
         F: Fn(Secret) -> Fut,
         Fut: Future<Output = Result<T, PgError>>,
     {
+        let end = Instant::now() + limit;
+        let open = async |secret| {
+            let opened = timeout_at(end, open(secret)).await;
+            opened.unwrap_or_else(|_| Err(PgError::timeout(limit)))
+        };
         let kept = match &self.password {
             Password::Given(secret) => return Ok((open(secret.clone()).await?, None)),
             Password::Kept(kept) => kept,
         };
         let worked = self.worked();
-        let others = match (copy, &worked) {
-            (false, _) => vec![Stage::Current],
-            (true, None) => vec![Stage::Previous],
-            (true, Some(_)) => vec![Stage::Current, Stage::Previous],
-        };
+        let fetched = worked.is_none();
         let (stage, first) = match worked {
             Some(worked) => worked,
-            None => (Stage::Current, current(kept, copy).await?),
+            None => current(kept, copy, end).await?,
+        };
+        let others = match copy {
+            false => vec![Stage::Current],
+            true if fetched && stage.is_some() => vec![Stage::Previous],
+            true => vec![Stage::Current, Stage::Previous],
         };
         let refused = match open(first.clone()).await {
             Err(error) if error.code.as_deref() == Some(WRONG_PASSWORD) => error,
             Err(error) => return Err(error),
             Ok(session) => {
                 self.set_worked(copy.then_some((stage, first)));
-                return Ok((session, Some(stage)));
+                return Ok((session, stage));
             }
         };
         self.set_worked(None);
         let mut tried = vec![first];
         for stage in others {
-            let secret = match kept.password(stage, tried.last()).await {
+            let secret = match ask(kept, stage, tried.last(), end).await {
                 Ok(Some(secret)) if !tried.contains(&secret) => secret,
                 Ok(_) => continue,
-                Err(why) => return Err(PgError { text: format!("{}; {why}", refused.text), ..refused }),
+                Err(error) => {
+                    let text = format!("{}; {error}", refused.text);
+                    return Err(PgError { text, password_later: error.passing, ..refused });
+                }
             };
             match open(secret.clone()).await {
                 Err(error) if error.code.as_deref() == Some(WRONG_PASSWORD) => tried.push(secret),
                 Err(error) => return Err(error),
                 Ok(session) => {
-                    self.set_worked(copy.then_some((stage, secret)));
+                    self.set_worked(copy.then_some((Some(stage), secret)));
                     return Ok((session, Some(stage)));
                 }
             }
@@ -77,28 +98,49 @@ impl Login {
         Err(refused)
     }
 
-    fn worked(&self) -> Option<(Stage, Secret)> {
+    fn worked(&self) -> Option<Tried> {
         self.worked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Of the source it is not kept here: it is the keeper's to know.
-    fn set_worked(&self, worked: Option<(Stage, Secret)>) {
+    fn set_worked(&self, worked: Option<Tried>) {
         *self.worked.lock().unwrap_or_else(PoisonError::into_inner) = worked;
     }
 }
 
 /// The current password. For a copy it is fetched anew: what is known may be the previous one by now without anybody having
-/// been refused, and a copy of that time takes it.
-async fn current(kept: &KeptPassword, anew: bool) -> Result<Secret, PgError> {
-    let mut found = kept.password(Stage::Current, None).await;
+/// been refused, and a copy of that time takes it. Where nobody answers, what is known is as good as any.
+async fn current(kept: &KeptPassword, anew: bool, end: Instant) -> Result<Tried, PgError> {
+    let (mut found, mut stage) = (ask(kept, Stage::Current, None, end).await, Some(Stage::Current));
     if anew && let Ok(known) = &found {
-        found = kept.password(Stage::Current, known.as_ref()).await;
+        // What is known has to be tried in time as well.
+        let half = end - end.saturating_duration_since(Instant::now()) / 2;
+        match ask(kept, Stage::Current, known.as_ref(), half).await {
+            Err(error) if error.passing => stage = None,
+            answered => found = answered,
+        }
     }
     match found {
-        Ok(Some(secret)) => Ok(secret),
-        Ok(None) => Err(PgError::no_password(format!("secret `{}` has no value", kept.secret()))),
-        Err(why) => Err(PgError::no_password(why)),
+        Ok(Some(secret)) => Ok((stage, secret)),
+        Ok(None) => {
+            let why = format!("secret `{}` has no value", kept.secret());
+            Err(PgError::no_password(NoPassword { why, passing: false }))
+        }
+        Err(error) => Err(PgError::no_password(error)),
     }
+}
+
+/// Asks until then.
+async fn ask(
+    kept: &KeptPassword,
+    stage: Stage,
+    refused: Option<&Secret>,
+    end: Instant,
+) -> Result<Option<Secret>, NoPassword> {
+    timeout_at(end, kept.password(stage, refused)).await.unwrap_or_else(|_| {
+        let why = format!("Secrets Manager was asked for secret `{}` and does not answer", kept.secret());
+        Err(NoPassword { why, passing: true })
+    })
 }
 
 #[cfg(test)]
@@ -108,10 +150,25 @@ mod tests {
 
     use super::*;
 
+    /// A question that is not answered takes half of it.
+    const LIMIT: Duration = Duration::from_secs(2);
+
+    /// Who keeps the password.
+    #[derive(Debug, Clone, Copy, Default, PartialEq)]
+    enum Answers {
+        #[default]
+        All,
+        /// No question: they end.
+        None,
+        /// No question: they do not end.
+        Silent,
+    }
+
     /// Knows `old` until it is told that it is refused, and is asked for `current` then.
     #[derive(Default)]
     struct Rotated {
         asked: Mutex<Vec<(Stage, Option<String>)>>,
+        answers: Answers,
     }
 
     impl Keeper for Rotated {
@@ -122,7 +179,16 @@ mod tests {
                 (Stage::Current, Some(_)) => "current",
                 (Stage::Previous, _) => "previous",
             };
+            let known = stage == Stage::Current && refused.is_none();
             self.asked.lock().unwrap().push((stage, refused));
+            match self.answers {
+                Answers::None if !known => {
+                    let why = "secret `s` cannot be had".into();
+                    return Box::pin(std::future::ready(Err(NoPassword { why, passing: true })));
+                }
+                Answers::Silent if !known => return Box::pin(std::future::pending()),
+                _ => {}
+            }
             Box::pin(std::future::ready(Ok(Some(Secret::new(answer.into())))))
         }
     }
@@ -146,7 +212,7 @@ mod tests {
         taken: &str,
     ) -> (Result<Option<Stage>, PgError>, Vec<String>) {
         let tried = Mutex::new(Vec::new());
-        let opened = login.open(copy, |secret| {
+        let opened = login.open(copy, LIMIT, |secret| {
             tried.lock().unwrap().push(secret.expose().to_owned());
             let refused = PgError { code: Some(WRONG_PASSWORD.into()), ..PgError::no_answer("refused") };
             std::future::ready(if secret.expose() == taken { Ok(()) } else { Err(refused) })
@@ -176,6 +242,36 @@ mod tests {
         match stage {
             Some(stage) => assert_eq!(ended.unwrap(), Some(stage)),
             None => assert_eq!(ended.unwrap_err().code.as_deref(), Some(WRONG_PASSWORD)),
+        }
+    }
+
+    /// As while Secrets Manager is down: nobody can say whether what is known is the current one.
+    #[rstest]
+    #[case::it_serves(Answers::None, "old", true)]
+    #[case::it_serves_in_time(Answers::Silent, "old", true)]
+    #[case::another_is_needed(Answers::None, "previous", false)]
+    #[case::another_is_needed_in_time(Answers::Silent, "previous", false)]
+    #[tokio::test]
+    async fn what_is_known_is_tried_where_nobody_can_be_asked(
+        #[case] answers: Answers,
+        #[case] taken: &str,
+        #[case] serves: bool,
+    ) {
+        let keeper: Arc<dyn Keeper> = Arc::new(Rotated { answers, ..Rotated::default() });
+        let kept = KeptPassword::of("s".into());
+        kept.bind(|| keeper);
+        let login = Login::new(Password::Kept(kept));
+        for _ in 0..2 {
+            let (ended, tried) = once_more(&login, true, taken).await;
+            assert_eq!(tried, ["old"]);
+            match ended {
+                Ok(stage) => assert!(serves && stage.is_none(), "{stage:?}"),
+                Err(error) => {
+                    assert!(!serves && error.is_passing(), "{error:?}");
+                    assert!(error.text.contains("secret `s`"), "{error}");
+                    assert_eq!(error.code.as_deref(), Some(WRONG_PASSWORD));
+                }
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use lifeboat_engine::Tried;
-use lifeboat_model::{AttemptOutcome, Password, Secret, ServerRef, ServerTls, Stage};
+use lifeboat_model::{AttemptOutcome, NoPassword, Password, Secret, ServerRef, ServerTls, Stage};
 use thiserror::Error;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -30,12 +30,21 @@ pub struct PgError {
     pub distrust: bool,
     /// Whether the password cannot be had from whoever keeps it: nobody tried to log in with it.
     pub no_password: bool,
+    /// Whether a password that the server takes may be had a little later: whoever keeps it does not answer.
+    pub password_later: bool,
 }
 
 impl PgError {
     /// The session ended, or was not there, without an answer.
     pub fn no_answer(text: impl Into<String>) -> Self {
-        Self { code: None, text: text.into(), fatal: true, distrust: false, no_password: false }
+        Self {
+            code: None,
+            text: text.into(),
+            fatal: true,
+            distrust: false,
+            no_password: false,
+            password_later: false,
+        }
     }
 
     /// No answer within this time.
@@ -44,8 +53,8 @@ impl PgError {
     }
 
     /// Whoever knows the password could not be asked: nobody logged in.
-    pub(super) fn no_password(text: String) -> Self {
-        Self { no_password: true, ..Self::no_answer(text) }
+    pub(super) fn no_password(error: NoPassword) -> Self {
+        Self { no_password: true, password_later: error.passing, ..Self::no_answer(error.why) }
     }
 
     fn distrust(text: String) -> Self {
@@ -58,11 +67,13 @@ impl PgError {
         !self.fatal && self.code.as_deref().is_some_and(|code| code != "40003" && !code.starts_with("08"))
     }
 
-    /// Whether the server may let the same role in a little later: it does not answer, starts, stops, or is full.
+    /// Whether the server may let the same role in a little later: it does not answer, starts, stops, or is full; or whoever
+    /// keeps the role's password does not answer.
     pub fn is_passing(&self) -> bool {
         let passing =
             |code: &str| code.starts_with("57P") || code.starts_with("53") || code.starts_with("08");
-        !(self.distrust || self.no_password) && self.code.as_deref().is_none_or(passing)
+        let refused = self.distrust || self.no_password;
+        self.password_later || (!refused && self.code.as_deref().is_none_or(passing))
     }
 
     /// What a person can do about it where it came from opening a session, as the end of a sentence; often nothing is
@@ -106,6 +117,7 @@ impl From<tokio_postgres::Error> for PgError {
                 fatal: !matches!(answer.parsed_severity(), Some(Severity::Error)),
                 distrust: false,
                 no_password: false,
+                password_later: false,
             };
         }
         let mut text = error.to_string();
@@ -193,11 +205,11 @@ impl Server {
     /// # Errors
     /// [`PgError`].
     pub async fn connect(&self, application_name: &str, limit: Duration) -> Result<Session, PgError> {
-        let opening = self.login.open(self.reference.copy, |password| async move {
+        let opening = self.login.open(self.reference.copy, limit, |password| async move {
             self.log_in(&password, application_name, limit).await
         });
-        let opened = timeout(limit, opening).await.map_err(|_| PgError::timeout(limit))?;
-        opened.map(|(session, stage)| Session { stage, ..session })
+        let (session, stage) = opening.await?;
+        Ok(Session { stage, ..session })
     }
 
     async fn log_in(
@@ -263,7 +275,8 @@ impl Session {
         &mut self.client
     }
 
-    /// Which version of a kept password the server took; none where the password is given.
+    /// Which version of a kept password the server took; none where the password is given, and where it is not known which
+    /// it is by now.
     pub fn stage(&self) -> Option<Stage> {
         self.stage
     }

@@ -102,7 +102,8 @@ where
         let looking = look();
         async move {
             match looking.await {
-                Ok(None) if !misses.one_more() => Err("nothing"),
+                Ok(None) if !misses.one_more() => Err("nothing".to_owned()),
+                Err(error) if error.is_passing() => Err(error.to_string()),
                 settled => Ok(settled.map_err(|error| error.to_string())),
             }
         }
@@ -134,7 +135,10 @@ async fn delete_table(
     let (asked, misses) = (AtomicBool::new(false), Misses::default());
     let (asked, misses) = (&asked, &misses);
     wait_for(format!("table `{name}` to be gone"), dynamo.aws().pace(), patience, || async {
-        let found = dynamo.find(name).await.map_err(|error| error.to_string())?;
+        let found = match dynamo.find(name).await {
+            Err(error) if error.lacks_credentials_for_good() => return Ok(Err(error.to_string())),
+            found => found.map_err(|error| error.to_string())?,
+        };
         let Some(now) = found.filter(|now| now.id == first.id) else {
             // Without a deletion it may be that it only does not show.
             let done = asked.load(Relaxed) || misses.one_more();

@@ -21,7 +21,10 @@ pub async fn release(aws: &Aws, locked: &LockedTarget, value: &str) -> Result<(U
     let (asked, misses) = (AtomicBool::new(false), Misses::default());
     let (lock, asked, misses) = (&lock, &asked, &misses);
     let looked = wait_for(format!("the lock to be off {locked}"), aws.pace(), LIMIT, || async move {
-        let found = lock.look().await.map_err(|error| error.to_string())?;
+        let found = match lock.look().await {
+            Err(error) if error.lacks_credentials_for_good() => return Ok(Err(error.to_string())),
+            found => found.map_err(|error| error.to_string())?,
+        };
         let other = match found {
             Some(tagged) if tagged.lock.as_deref() == Some(value) => {
                 misses.none();
@@ -33,9 +36,13 @@ pub async fn release(aws: &Aws, locked: &LockedTarget, value: &str) -> Result<(U
             None => false,
         };
         // The call that writes it may still be under way.
-        if asked.load(Relaxed) || misses.one_more() { Ok(other) } else { Err("it does not show".to_owned()) }
+        if asked.load(Relaxed) || misses.one_more() {
+            Ok(Ok(other))
+        } else {
+            Err("it does not show".to_owned())
+        }
     });
-    let other = looked.await.map_err(|error| error.to_string())?;
+    let other = looked.await.map_err(|error| error.to_string())??;
     let left = if other { "; it carries one that is not this run's, which was left alone" } else { "" };
     Ok(match asked.load(Relaxed) {
         true => (UndoEnd::Undone, format!("the lock on {locked} is released{left}")),

@@ -4,7 +4,7 @@
 //! anything left to wait for.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lifeboat_engine::wait_for;
@@ -23,6 +23,12 @@ const GONE_AFTER: Duration = PATIENCE;
 
 /// How long a server gets that has not come back before, in the same clean-up.
 const LITTLE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How often something is done whose connection is lost each time.
+const ATTEMPTS: u32 = 3;
+
+/// How long a server may take to say that a session is still there.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long the run's sessions get to end. After a moment they are told.
 const SESSIONS_LIMIT: Duration = Duration::from_secs(15);
@@ -88,6 +94,29 @@ impl Servers {
         }
     }
 
+    /// Does something on a server: again where its connection is lost in the midst of it, as by a failover. All that is done
+    /// here can be done twice. None where its DB instance is gone for good.
+    async fn on<T, F, Fut>(&self, server: &ServerRef, aws: Option<&Aws>, act: F) -> Result<Option<T>, String>
+    where
+        F: Fn(Arc<Session>) -> Fut,
+        Fut: Future<Output = Result<T, String>>,
+    {
+        let mut left = ATTEMPTS;
+        loop {
+            let Some(session) = self.connect(server, aws).await? else { return Ok(None) };
+            let session = Arc::new(session);
+            let done = act(Arc::clone(&session)).await;
+            let lost = done.is_err() && is_lost(&session).await;
+            if let Some(session) = Arc::into_inner(session) {
+                session.close().await;
+            }
+            left -= 1;
+            if !lost || left == 0 {
+                return done.map(Some);
+            }
+        }
+    }
+
     /// Drops a schema of the drill's own.
     pub async fn drop_schema(
         &self,
@@ -97,12 +126,12 @@ impl Servers {
         comment: &str,
         application_name: &str,
     ) -> Result<(UndoEnd, String), String> {
-        let Some(session) = self.connect(server, aws).await? else { return Ok(went_with(server)) };
-        // The statement that creates it may still be under way, and find its lock after we have looked.
-        end_sessions(&session, application_name).await?;
-        let done = drop_schema(&session, schema, comment).await;
-        session.close().await;
-        done
+        let dropped = self.on(server, aws, |session| async move {
+            // The statement that creates it may still be under way, and find its lock after we have looked.
+            end_sessions(&session, application_name).await?;
+            drop_schema(&session, schema, comment).await
+        });
+        Ok(dropped.await?.unwrap_or_else(|| went_with(server)))
     }
 
     /// Ends the run's sessions.
@@ -112,21 +141,28 @@ impl Servers {
         aws: Option<&Aws>,
         application_name: &str,
     ) -> Result<(UndoEnd, String), String> {
-        let Some(session) = self.connect(server, aws).await? else { return Ok(went_with(server)) };
-        let done = end_sessions(&session, application_name).await;
-        session.close().await;
-        done.map(|()| (UndoEnd::Undone, "no session of the run is left".into()))
+        let ended =
+            self.on(server, aws, |session| async move { end_sessions(&session, application_name).await });
+        Ok(match ended.await? {
+            Some(()) => (UndoEnd::Undone, "no session of the run is left".into()),
+            None => went_with(server),
+        })
     }
 
     /// Whether others have written to a server; they may still be there.
     pub async fn written_since(&self, unwritten: &Unwritten, aws: &Aws) -> Result<Told, String> {
-        let Some(session) = self.connect(&unwritten.server, Some(aws)).await? else {
-            return Err("it is gone".into());
-        };
-        let told = written_since(&session, &unwritten.since, 0, false).await;
-        session.close().await;
-        told.map_err(|error| error.to_string())
+        let told = self.on(&unwritten.server, Some(aws), |session| async move {
+            let told = written_since(&session, &unwritten.since, 0, false).await;
+            told.map_err(|error| error.to_string())
+        });
+        told.await?.ok_or_else(|| "it is gone".into())
     }
+}
+
+/// Whether nothing can be asked any more: the server says first that it ends a session, and the connection ends after that.
+async fn is_lost(session: &Session) -> bool {
+    let asked = tokio::time::timeout(ANSWERS_WITHIN, session.client().simple_query("")).await;
+    !matches!(asked, Ok(Ok(_)))
 }
 
 /// Where a server is now. An address belongs to a name: once the instance was renamed, another one may be there. Where the
