@@ -9,7 +9,7 @@ use lifeboat_model::{
     short_hash,
 };
 use lifeboat_targets::postgres::Server;
-use lifeboat_targets::rds::{InstanceView, Rds};
+use lifeboat_targets::rds::{InstanceView, Rds, no_tokens};
 use lifeboat_targets::{EXPIRES_TAG, RUN_TAG};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -129,6 +129,7 @@ pub fn server(
         patience_s: 0,
         copy: false,
         tls: params.target.server_tls(params.environment.provider),
+        endpoint: None,
     };
     Server::new(reference, password.clone())
 }
@@ -149,7 +150,9 @@ pub fn instance_server(
         Some(own) => Some(port(params, own).map_err(StepError::failed)?),
         None => endpoint.map(|(_, port)| *port),
     };
-    let (Some(host), Some(port)) = (host, port) else {
+    // Tokens are of the endpoint, whatever the way.
+    let known = endpoint.is_some() || params.target.token_passwords().next().is_none();
+    let (Some(host), Some(port), true) = (host, port, known) else {
         let text = format!(
             "instance `{}` has no endpoint yet; wait until it is available, or give host and port in the plan",
             target.identifier
@@ -159,6 +162,12 @@ pub fn instance_server(
     let mut found = server(params, host, port, &target.database, &target.user, &target.password);
     if let Some((of_endpoint, _)) = endpoint.filter(|(of_endpoint, _)| of_endpoint != host) {
         found = found.with_certificate_of(of_endpoint);
+    }
+    let with_tokens = params.target.token_passwords().next().is_some();
+    if let (true, Some((of_endpoint, own_port))) = (with_tokens, endpoint)
+        && (of_endpoint.as_str(), *own_port) != (host, port)
+    {
+        found = found.with_endpoint(of_endpoint, *own_port);
     }
     // What answers at an address of the plan's own may be there when the control plane knows of no such instance.
     let at_endpoint = target.host.is_none() && target.port.is_none();
@@ -208,7 +217,19 @@ pub async fn released_instance(
     context.observe(kept_as, &instance);
     let (key, value) = ALLOW_TAG;
     may_harm(params, id, Some(instance.tag(key) == Some(value)))?;
+    takes_tokens(params, &instance)?;
     Ok(instance)
+}
+
+/// Refuses an instance that takes no tokens where the plan's roles have nothing else.
+fn takes_tokens(params: &Params, instance: &InstanceView) -> Result<(), StepError> {
+    match params.target.token_passwords().next() {
+        Some((user, _)) if !instance.settings.iam_authentication => {
+            let id = &instance.identifier;
+            Err(StepError::Failed(no_tokens(id, user)))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Refuses a target that nobody released for drills: it needs the tag or its name in `--confirm`, and in production

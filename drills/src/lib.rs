@@ -19,5 +19,5 @@ mod restore;
 mod same;
 mod streams;
 
-pub use permissions::{looks_at_instances, reads_secrets, watches_alarms};
+pub use permissions::{connects_with_tokens, looks_at_instances, reads_secrets, watches_alarms};
 pub use registry::{catalogue, find};

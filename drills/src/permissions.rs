@@ -120,6 +120,21 @@ pub fn reads_secrets<'a>(
     Ok(Some(Permission::new("ReadPasswords", ["secretsmanager:GetSecretValue"], resources)))
 }
 
+/// The sessions that are opened with tokens of IAM authentication, as each role of the plan that has them, on any instance of
+/// the account: the DbiResourceId of a copy is not known before it is made.
+pub fn connects_with_tokens<'a>(
+    params: &Params,
+    targets: impl Iterator<Item = &'a TargetEntry>,
+) -> Result<Option<Permission>, OptionsError> {
+    let users: Vec<&str> = targets.flat_map(TargetEntry::token_passwords).map(|(user, _)| user).collect();
+    if users.is_empty() {
+        return Ok(None);
+    }
+    let arns = Arns::of(params)?;
+    let resources = users.into_iter().map(|user| arns.arn("rds-db", &format!("dbuser:*/{user}")));
+    Ok(Some(Permission::new("ConnectWithTokens", ["rds-db:connect"], resources)))
+}
+
 /// Whether an ARN has the end that AWS gives it: a hyphen and six letters or digits. A name may end so by chance; then the
 /// plan has to give the whole ARN.
 fn is_whole(arn: &str) -> bool {

@@ -304,7 +304,10 @@ pub async fn connect_copy(s: Scene, context: Context) -> Result<(), StepError> {
             s.known(|known| known.copy_server = Some(server));
         }
         Ok(Err(refused)) => {
-            let text = format!("{refused}; a copy has the passwords of the moment that it is of");
+            let text = match refused.by_token {
+                true => format!("{refused}{}", refused.advice()),
+                false => format!("{refused}; a copy has the passwords of the moment that it is of"),
+            };
             context.observe("copy-server-error", text);
         }
         Err(error) => context.observe("copy-server-error", error.to_string()),

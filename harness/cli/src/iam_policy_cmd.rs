@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lifeboat_drills::{looks_at_instances, reads_secrets, watches_alarms};
+use lifeboat_drills::{connects_with_tokens, looks_at_instances, reads_secrets, watches_alarms};
 use lifeboat_model::{ExitCode, Permission, Policy, TargetEntry};
 use lifeboat_reports::clean_line;
 
@@ -48,6 +48,7 @@ pub fn iam_policy(args: &IamPolicyArgs) -> Result<ExitCode, Failure> {
     let used = prepare::used_targets(&plan, &drills);
     if let Some(first) = drills.first() {
         permissions.extend(reads_secrets(&first.params, used.values()).map_err(Failure::usage)?);
+        permissions.extend(connects_with_tokens(&first.params, used.values()).map_err(Failure::usage)?);
         // Also one that only a stop condition asks.
         if used.values().any(|target| matches!(target, TargetEntry::RdsInstance(_))) {
             permissions.extend(looks_at_instances(&first.params).map_err(Failure::usage)?);

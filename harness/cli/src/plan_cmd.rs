@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use lifeboat_engine::{Clock, Journal, Ledger, Services, check_guards, close};
-use lifeboat_model::{ExitCode, Provider, StopKind};
+use lifeboat_model::{ExitCode, Password, Provider, StopKind};
 use lifeboat_reports::clean_line;
 use lifeboat_targets::WorldInterpreter;
 use tokio_util::sync::CancellationToken;
@@ -49,11 +49,14 @@ pub async fn plan(args: PlanArgs) -> Result<ExitCode, Failure> {
     for (name, target) in &plan.targets {
         let Some(roles) = target.sql_roles() else { continue };
         for (user, password) in [Some((roles.user, roles.password)), roles.admin].into_iter().flatten() {
-            let from = match password.kept() {
-                Some(kept) => format!("AWS Secrets Manager, secret {}", clean_line(kept.secret())),
-                None => "a variable".into(),
+            let from = match password {
+                Password::Kept(kept) => {
+                    format!("from AWS Secrets Manager, secret {}", clean_line(kept.secret()))
+                }
+                Password::Token(_) => "a token of IAM authentication for each session".into(),
+                Password::Given(_) => "from a variable".into(),
             };
-            outln!("password of {} on {}: from {from}", clean_line(user), clean_line(name));
+            outln!("password of {} on {}: {from}", clean_line(user), clean_line(name));
         }
     }
     for condition in &plan.stop_conditions {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use lifeboat_engine::{Drill, Params, ProbeSettings, check_drill};
 use lifeboat_model::{
     DrillEntry, Environment, EnvironmentRecord, Password, PlanDocument, PlanFile, Port, Provider,
-    StopCondition, StopKind, TargetEntry, Tls,
+    StopCondition, StopKind, TargetEntry, Tls, check_tokens,
 };
 use lifeboat_targets::{Aws, fetch_passwords, is_loopback};
 use sha2::{Digest as _, Sha256};
@@ -170,6 +170,9 @@ pub fn settled(plan: &PlanFile, name: &str, whose: &str) -> Result<TargetEntry, 
         }
         *tls = tls.or((here && ca.is_none()).then_some(Tls::Off));
     }
+    // The control plane being here does not make the server so.
+    check_tokens(&target, plan.environment.provider)
+        .map_err(|error| Failure::usage(format!("[targets.{name}] {error}")))?;
     if target.server_tls(plan.environment.provider).is_some_and(|tls| tls.ca.is_none()) {
         return Err(Failure::usage(format!(
             "[targets.{name}] tls_ca: tls = \"verify-full\" needs it, and is what counts on AWS where tls is not given: the \
@@ -228,9 +231,14 @@ pub fn asks_control_plane(plan: &PlanFile, drills: &[Ready]) -> bool {
         _ => false,
     };
     drills.iter().any(|ready| ready.params.target.needs_control_plane())
-        || used_targets(plan, drills).values().any(|target| target.kept_passwords().next().is_some())
+        || used_targets(plan, drills).values().any(asks_for_passwords)
         || watches_alarms(plan)
         || plan.stop_conditions.iter().any(sql)
+}
+
+/// Whether the passwords of a target are AWS's to give.
+fn asks_for_passwords(target: &TargetEntry) -> bool {
+    target.kept_passwords().next().is_some() || target.token_passwords().next().is_some()
 }
 
 /// The targets that a run uses: those of its drills and of the stop conditions.
@@ -253,7 +261,7 @@ pub async fn fetch_secrets(
     aws: &Result<Aws, String>,
 ) -> Result<(), Failure> {
     let mut kept = used_targets(plan, drills);
-    kept.retain(|_, target| target.kept_passwords().next().is_some());
+    kept.retain(|_, target| asks_for_passwords(target));
     if kept.is_empty() {
         return Ok(());
     }

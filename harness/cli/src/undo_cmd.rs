@@ -70,7 +70,7 @@ pub async fn undo(args: &DirArgs) -> Result<ExitCode, Failure> {
         let plan = plan_of(&files)?;
         let passwords = passwords(&plan, &foreign)?;
         let asks_control_plane = foreign.iter().any(|undo| undo.action.asks_control_plane())
-            || passwords.values().any(|password| password.kept().is_some());
+            || passwords.values().any(|password| !matches!(password, Password::Given(_)));
         // One that cannot be had keeps nothing else from being taken back.
         let aws = match asks_control_plane {
             true => control_plane(environment, &files).await.map_err(|failure| failure.to_string()),
@@ -156,6 +156,7 @@ fn passwords(
         let unset = match password {
             Password::Given(given) => given.expose().starts_with("${").then(|| ("password", given.expose())),
             Password::Kept(kept) => kept.secret().contains("${").then(|| ("secret", kept.secret())),
+            Password::Token(_) => None,
         };
         if let Some((what, variable)) = unset {
             return Err(of_plan(&format!(

@@ -26,12 +26,14 @@ mod plan_entries;
 mod plan_file;
 mod plan_safety;
 mod plan_secrets;
+mod plan_tokens;
 mod record;
 mod run_name;
 mod secret;
 mod short_hash;
 mod time_point;
 mod tls;
+mod token;
 mod undo;
 mod variables;
 mod verdict;
@@ -63,6 +65,7 @@ pub use plan_entries::{
 };
 pub use plan_file::{PlanFile, PlanFileError, read_value};
 pub use plan_safety::{Pace, Safety, StopCondition, StopKind};
+pub use plan_tokens::check_tokens;
 pub use record::{
     CheckRecord, DrillRecord, EnvironmentRecord, FileDigest, Objectives, PlanReference, Proof, RECORD_SCHEMA,
     RunRecord, StepRecord, Stop, TargetIdentity, TimelineEntry, Tool, UndoRecord,
@@ -72,6 +75,7 @@ pub use secret::Secret;
 pub use short_hash::short_hash;
 pub use time_point::Elapsed;
 pub use tls::{ServerTls, Tls};
+pub use token::{TokenMaker, TokenPassword};
 pub use undo::{ItemKey, LockedTarget, Made, PendingUndo, ServerRef, UndoAction, Unwritten};
 pub use variables::{VariableError, expand, names};
 pub use verdict::{Finding, Judgement, Restoration, Verdict, drill_verdict};

@@ -1,4 +1,4 @@
-//! Where the password of a role comes from: a variable, or AWS Secrets Manager.
+//! Where the password of a role comes from: a variable, AWS Secrets Manager, or tokens that are made for each session.
 //!
 //! Nothing is asked here. A kept password is bound to a [`Keeper`] once the run's account and endpoint are known; before
 //! that, and in a plan that is only printed, it has no value.
@@ -7,10 +7,10 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
-use serde::de::Error as _;
+use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::Secret;
+use crate::{Secret, TokenPassword};
 
 /// Which version of a kept password, by the label that Secrets Manager gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,14 +123,24 @@ pub enum Password {
     Given(Secret),
     /// Kept by AWS Secrets Manager.
     Kept(KeptPassword),
+    /// Made for each session: a token of RDS IAM authentication.
+    Token(TokenPassword),
 }
 
 impl Password {
     /// Where Secrets Manager keeps it, if it does.
     pub fn kept(&self) -> Option<&KeptPassword> {
         match self {
-            Self::Given(_) => None,
+            Self::Given(_) | Self::Token(_) => None,
             Self::Kept(kept) => Some(kept),
+        }
+    }
+
+    /// The tokens in its place, if it is made for each session.
+    pub fn token(&self) -> Option<&TokenPassword> {
+        match self {
+            Self::Given(_) | Self::Kept(_) => None,
+            Self::Token(token) => Some(token),
         }
     }
 }
@@ -141,7 +151,8 @@ impl From<Secret> for Password {
     }
 }
 
-/// As [`crate::plan_secrets::join`] leaves it: a text is a password, a table names a secret.
+/// As [`crate::plan_secrets::join`] leaves it: a text is a password, a table names a secret or has `auth`, which is looked at
+/// there.
 impl<'de> Deserialize<'de> for Password {
     fn deserialize<D: Deserializer<'de>>(form: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
@@ -149,10 +160,12 @@ impl<'de> Deserialize<'de> for Password {
         enum Form {
             Given(Secret),
             Kept { secret: String },
+            Token { auth: IgnoredAny },
         }
         match Form::deserialize(form) {
             Ok(Form::Given(secret)) => Ok(Self::Given(secret)),
             Ok(Form::Kept { secret }) => Ok(Self::Kept(KeptPassword::of(secret))),
+            Ok(Form::Token { auth: IgnoredAny }) => Ok(Self::Token(TokenPassword::default())),
             // Serde's own words would tell what was found.
             Err(_) => Err(D::Error::custom("a password is the text of one variable")),
         }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use crate::{AssumeRole, DurationText, KeptPassword, Password, Secret, ServerTls, Tls};
+use crate::{AssumeRole, DurationText, KeptPassword, Password, Secret, ServerTls, Tls, TokenPassword};
 
 /// Where the control plane is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,9 +165,18 @@ impl TargetEntry {
 
     /// The roles whose passwords Secrets Manager keeps.
     pub fn kept_passwords(&self) -> impl Iterator<Item = (&str, &KeptPassword)> {
+        self.passwords().filter_map(|(user, password)| Some((user, password.kept()?)))
+    }
+
+    /// The roles that log in with tokens of RDS IAM authentication.
+    pub fn token_passwords(&self) -> impl Iterator<Item = (&str, &TokenPassword)> {
+        self.passwords().filter_map(|(user, password)| Some((user, password.token()?)))
+    }
+
+    /// Its roles and their passwords, the administrator's last.
+    fn passwords(&self) -> impl Iterator<Item = (&str, &Password)> {
         let roles = self.sql_roles();
-        let all = roles.into_iter().flat_map(|roles| [Some((roles.user, roles.password)), roles.admin]);
-        all.flatten().filter_map(|(user, password)| Some((user, password.kept()?)))
+        roles.into_iter().flat_map(|roles| [Some((roles.user, roles.password)), roles.admin]).flatten()
     }
 
     /// What two entries have in common that are one resource: drills on it run one after the other.

@@ -1,7 +1,7 @@
 //! The plan file: what a person writes in TOML.
 //!
-//! `${NAME}` is replaced in every string. Passwords come from a variable, and live in a [`crate::Secret`] then, or from AWS
-//! Secrets Manager, which is not asked here. What is read is not yet known to make sense to a drill: each drill reads its own
+//! `${NAME}` is replaced in every string. Passwords come from a variable, and live in a [`crate::Secret`] then, from AWS
+//! Secrets Manager, which is not asked here, or are tokens, which are not made here. What is read is not yet known to make sense to a drill: each drill reads its own
 //! options.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +12,7 @@ use toml::{Table, Value};
 
 use crate::plan_safety::check_conditions;
 use crate::plan_secrets::{join, refuse_in_clear};
+use crate::plan_tokens::check_tokens;
 use crate::variables::{VariableError, expand, names};
 use crate::{DrillEntry, Environment, Safety, StopCondition, TargetEntry};
 
@@ -142,7 +143,9 @@ impl PlanFile {
         if let Some(found) = table.remove("targets") {
             let Value::Table(found) = found else { return Err(wrong("targets", "write [targets.NAME]")) };
             for (name, value) in found {
-                let target = target(value, &format!("[targets.{name}]"))?;
+                let section = format!("[targets.{name}]");
+                let target = target(value, &section)?;
+                check_tokens(&target, environment.provider).map_err(|message| wrong(&section, &message))?;
                 targets.insert(name, target);
             }
         }
@@ -222,9 +225,9 @@ fn target(mut value: Value, section: &str) -> Result<TargetEntry, PlanFileError>
     let kind = value.as_table_mut().and_then(|table| table.remove("kind"));
     let known = "`rds-instance`, `postgres` or `dynamodb-table`";
     let of_sql =
-        matches!(&kind, Some(Value::String(kind)) if ["rds-instance", "postgres"].contains(&kind.as_str()));
-    if let (true, Some(table)) = (of_sql, value.as_table_mut()) {
-        join(table).map_err(|message| wrong(section, &message))?;
+        kind.as_ref().and_then(Value::as_str).filter(|kind| ["rds-instance", "postgres"].contains(kind));
+    if let (Some(kind), Some(table)) = (of_sql, value.as_table_mut()) {
+        join(table, kind).map_err(|message| wrong(section, &message))?;
     }
     match kind {
         Some(Value::String(kind)) if kind == "rds-instance" => {

@@ -5,6 +5,7 @@
 use toml::{Table, Value};
 
 use crate::PlanFileError;
+use crate::token::IAM;
 use crate::variables::names;
 
 /// Refuses a plan that holds a secret in clear: in the keys that are for one, or in an address.
@@ -34,44 +35,66 @@ pub fn refuse_in_clear(raw: &Table) -> Result<(), PlanFileError> {
     Ok(())
 }
 
-/// Joins the two keys that say where a password comes from to one, which a table stands in for where it is a secret:
-/// exactly one of them has to be there, for `admin_password` at most one.
+/// Joins the keys that say where a password comes from to one, which a table stands in for where it is a secret or made for
+/// each session: exactly one of them has to be there, for the administrator's at most one. Only a DB instance has tokens.
 ///
 /// # Errors
 /// The sentence that says what is wrong.
-pub fn join(target: &mut Table) -> Result<(), String> {
-    for (key, needed) in [("password", true), ("admin_password", false)] {
-        let other = format!("{key}_secret");
-        match (target.contains_key(key), target.remove(&other)) {
-            (true, None) => {}
-            // The role's own password would do for both, but a secret is of one role.
-            (false, None)
-                if !needed && target.contains_key("admin_user") && target["password"].is_table() =>
-            {
-                return Err(
-                    "admin_user: its password is in a secret of its own; give admin_password_secret".into()
-                );
-            }
-            (false, None) if !needed => {}
-            (false, None) => {
-                return Err(format!(
-                    "missing field `{key}`, or `{other}` with the ARN or name of a secret of AWS Secrets Manager"
-                ));
-            }
-            (true, Some(_)) => {
-                return Err(format!(
-                    "{key} and {other}: both say where the password comes from; drop one of the two"
-                ));
-            }
-            (false, Some(Value::String(name))) if is_secret_name(&name) => {
-                let kept = Table::from_iter([("secret".to_owned(), Value::String(name))]);
-                target.insert(key.into(), Value::Table(kept));
-            }
-            // Somebody may have written the password itself.
-            (false, Some(_)) => {
-                return Err(format!("{other}: this is no ARN or name of a secret of AWS Secrets Manager"));
-            }
+pub fn join(target: &mut Table, kind: &str) -> Result<(), String> {
+    for (key, auth_key, needed) in [("password", "auth", true), ("admin_password", "admin_auth", false)] {
+        let secret_key = format!("{key}_secret");
+        let secret = target.remove(&secret_key);
+        let auth = target.remove(auth_key);
+        if auth.is_some() && kind != "rds-instance" {
+            return Err(format!(
+                "{auth_key}: tokens of IAM authentication are for targets of kind `rds-instance`; give {key} or {secret_key}"
+            ));
         }
+        let given =
+            [(key, target.contains_key(key)), (&secret_key, secret.is_some()), (auth_key, auth.is_some())];
+        let given: Vec<&str> = given.into_iter().filter(|(_, given)| *given).map(|(key, _)| key).collect();
+        if let [one, other, ..] = given[..] {
+            return Err(format!(
+                "{one} and {other}: both say where the password comes from; drop one of the two"
+            ));
+        }
+        let form = match (secret, auth) {
+            (Some(Value::String(name)), _) if is_secret_name(&name) => ("secret", name),
+            // Somebody may have written the password itself.
+            (Some(_), _) => {
+                return Err(format!(
+                    "{secret_key}: this is no ARN or name of a secret of AWS Secrets Manager"
+                ));
+            }
+            // In a plan that is printed, variables may have no value.
+            (None, Some(Value::String(auth))) if auth == IAM || auth.contains("${") => ("auth", auth),
+            (None, Some(auth)) => {
+                return Err(format!(
+                    "{auth_key}: there is no {auth}, only \"{IAM}\"; else drop it and give {key}"
+                ));
+            }
+            (None, None) if target.contains_key(key) => continue,
+            (None, None) if needed => {
+                let token = if kind == "rds-instance" { ", or auth = \"iam\"" } else { "" };
+                return Err(format!(
+                    "missing field `{key}`, or `{secret_key}` with the ARN or name of a secret of AWS Secrets Manager{token}"
+                ));
+            }
+            // The role's own password would do for both, and so do tokens, but a secret is of one role.
+            (None, None) => match target.get("password") {
+                Some(Value::Table(own))
+                    if target.contains_key("admin_user") && own.contains_key("secret") =>
+                {
+                    return Err(
+                        "admin_user: its password is in a secret of its own; give admin_password_secret"
+                            .into(),
+                    );
+                }
+                _ => continue,
+            },
+        };
+        target
+            .insert(key.into(), Value::Table(Table::from_iter([(form.0.to_owned(), Value::String(form.1))])));
     }
     Ok(())
 }

@@ -45,6 +45,9 @@ pub struct ServerRef {
     /// What the server's certificate is held against; none where the sessions are not encrypted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<ServerTls>,
+    /// `HOST:PORT` of the DB instance's own endpoint, which tokens are of, where it is reached by another way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
 }
 
 fn is_zero(number: &u64) -> bool {

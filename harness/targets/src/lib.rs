@@ -14,6 +14,7 @@ mod sane_dates;
 mod secrets;
 mod stop;
 mod tags;
+mod tokens;
 mod undo;
 
 pub mod dynamodb;

@@ -15,13 +15,18 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use crate::tokens::Tokens;
 use crate::{Aws, AwsError};
 
-/// Tells the kept passwords of targets where they are asked for; nothing is asked yet.
+/// Tells the kept passwords of targets where they are asked for, and their roles with tokens who makes those; nothing is asked
+/// yet.
 pub fn bind_passwords(targets: &BTreeMap<String, TargetEntry>, aws: &Aws) {
     for (target, entry) in targets {
         for (user, kept) in entry.kept_passwords() {
             kept.bind(|| Arc::new(SecretKeeper::new(aws, target, user, kept.secret())));
+        }
+        for (_, token) in entry.token_passwords() {
+            token.bind(|| Arc::new(Tokens::new(aws, target)));
         }
     }
 }

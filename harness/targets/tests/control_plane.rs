@@ -84,6 +84,7 @@ fn out_of_reach(instance: Option<String>, patience_s: u64) -> UndoAction {
         patience_s,
         copy: false,
         tls: None,
+        endpoint: None,
     };
     let text = String::new;
     UndoAction::DropSchema {
@@ -159,6 +160,7 @@ async fn a_copy_is_deleted_only_if_nobody_has_written_to_it() {
         patience_s: 0,
         copy: false,
         tls: None,
+        endpoint: None,
     };
     let server = Server::new(reference.clone(), password);
     let client = server.connect("client", LIMIT).await.unwrap();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Aws, BACKED_UP_SEED, External, Lab, ORDERS_SEED, Process, Run, SECRET, Table, dynamodb_plan,
-    failover_plan, kept, kept_seed, restore_plan,
+    failover_plan, kept, kept_seed, restore_plan, token_seed, with_tokens,
 };
 
 const ACCOUNT: &str = "000000000000";
@@ -234,6 +234,13 @@ fn a_failover_with_a_kept_password(#[case] by_arn: bool) {
     };
     assert_eq!(*patterns, [expected]);
     sandbox.stop(&lab);
+}
+
+/// The copy's resource id is not known before: any instance of the account, for this user.
+#[test]
+fn a_restore_with_tokens() {
+    let plan = with_tokens(&restore_plan("rds-pitr", "")).replace("rto = \"120s\"", "rto = \"10m\"");
+    holds(&token_seed(BACKED_UP_SEED), false, &plan);
 }
 
 #[test]

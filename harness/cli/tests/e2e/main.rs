@@ -8,6 +8,7 @@ mod crash;
 mod credential_services;
 mod credentials;
 mod credentials_outage;
+mod database_auth;
 mod disk;
 mod dynamodb;
 mod dynamodb_crash;

@@ -8,7 +8,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::crash::Scene;
-use crate::support::{Ended, External, ORDERS_SEED, Process, SECRET, Signal, failover_plan, kept, kept_seed};
+use crate::support::{
+    Ended, External, ORDERS_SEED, Process, SECRET, Signal, failover_plan, kept, kept_seed, with_tokens,
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -125,7 +127,10 @@ fn lifeboat(scene: &Scene, health: &str) -> Command {
 
 #[test]
 fn no_secret_is_in_anything_that_is_said_or_written() {
-    let seed = format!("{ORDERS_SEED}\n[[roles]]\nname = \"drill\"\n");
+    let tokens = "iam_authentication = true\nsql = [\"CREATE ROLE bearer LOGIN IN ROLE rds_iam, pg_monitor; GRANT CREATE ON \
+                  DATABASE app TO bearer; ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO bearer; ";
+    let seed = ORDERS_SEED.replacen("sql = [\"", tokens, 1);
+    let seed = format!("{seed}\n[[roles]]\nname = \"drill\"\n");
     let scene = Scene::new(&kept_seed(&seed, "orders"));
     // So that tokens are issued again and again.
     scene.sandbox.tell(r#"{"lie":"expire-tokens","after_calls":20}"#);
@@ -192,6 +197,26 @@ fn no_secret_is_in_anything_that_is_said_or_written() {
     assert!(whole.stderr.contains("GetSecretValue"), "the logs were not talkative");
     search.said("a run with a kept password", &whole);
 
+    // A token of IAM authentication is signed with one of a session, which stands in it, and so does its signature. It is taken
+    // in one run, and refused in the other.
+    let by_token = with_tokens(&failover_plan(drill)).replacen("user = \"app\"", "user = \"bearer\"", 1);
+    let by_token = by_token.replacen("\"sandbox\"", "\"aws\"\nallow_loopback = true", 1).replacen(
+        "auth = \"iam\"",
+        "auth = \"iam\"\ntls_ca = \"${LIFEBOAT_SANDBOX_CA}\"",
+        1,
+    ) + "\n[environment.assume_role]\nrole_arn = \"arn:aws:iam::000000000000:role/drill\"\n";
+    search.needles.push(("signature of a token".into(), b"X-Amz-Signature=".to_vec()));
+    let whole = Process::start(&scene.lab, &mut run("by-token", &by_token, &|_| {})).wait(MINUTE * 3);
+    whole.expect_code(0);
+    search.learn(&scene.sandbox);
+    search.said("a run with tokens", &whole);
+    scene.sandbox.tell(r#"{"lie":"tokens-refused"}"#);
+    let refused = Process::start(&scene.lab, &mut run("by-refused-token", &by_token, &|_| {})).wait(MINUTE);
+    refused.expect_code(101);
+    assert!(refused.to_string().contains("rds-db:connect"), "no token was refused");
+    search.learn(&scene.sandbox);
+    search.said("a run with a token that is refused", &refused);
+
     // Plans that are wrong in the very place.
     let bad = [
         aws(drill).replacen("${HEALTH}", &health, 1),
@@ -208,7 +233,7 @@ fn no_secret_is_in_anything_that_is_said_or_written() {
         assert_ne!(ended.code, Some(0), "{number}");
         search.said(&name, &ended);
     }
-    for dir in ["whole", "refused", "cut", "kept"] {
+    for dir in ["whole", "refused", "cut", "kept", "by-token", "by-refused-token"] {
         search.folder(&scene.lab.path(dir));
     }
     assert!(search.needles.iter().any(|(name, _)| name == "session_token"), "no session was issued");

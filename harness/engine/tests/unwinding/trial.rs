@@ -137,6 +137,7 @@ pub(crate) fn action(schema: &str) -> UndoAction {
         patience_s: 0,
         copy: false,
         tls: None,
+        endpoint: None,
     };
     UndoAction::DropSchema {
         server,

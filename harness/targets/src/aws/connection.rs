@@ -238,6 +238,10 @@ impl Aws {
         &self.config
     }
 
+    pub(super) fn kept(&self) -> &Arc<Kept> {
+        &self.kept
+    }
+
     pub(super) fn refusals(&self) -> Refusals {
         Refusals { kept: Arc::clone(&self.kept), retries: Arc::clone(&self.retries) }
     }

@@ -176,7 +176,8 @@ impl Kept {
         }
     }
 
-    async fn give(self: &Arc<Self>) -> Result<Credentials, NoCredentials> {
+    /// Those that are in use, or others where they are not good any more.
+    pub(super) async fn give(self: &Arc<Self>) -> Result<Credentials, NoCredentials> {
         let since = Instant::now();
         if !self.known().is_due(since, self.pace) {
             return self.known().answer();
@@ -242,4 +243,4 @@ impl ProvideCredentials for Giving {
 
 #[cfg(test)]
 #[path = "kept_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -23,6 +23,12 @@ struct Issues {
 }
 
 impl Issuer {
+    /// Of credentials that last so long, and of so many.
+    pub(in super::super) fn of(lasting: Duration, most: u64) -> Self {
+        let (asked, waits, go) = (AtomicU64::new(0), AtomicBool::new(false), Semaphore::new(0));
+        Self(Arc::new(Issues { lasting, most, asked, waits, go }))
+    }
+
     pub(super) async fn ask(&self) -> Result<Credentials, NoCredentials> {
         let number = self.0.asked.fetch_add(1, Ordering::SeqCst);
         if self.0.waits.load(Ordering::SeqCst) {
@@ -51,8 +57,7 @@ impl Issuer {
 
 /// Nobody is asked twice within `pace`, which is longer than any test.
 fn kept_with(lasting: Duration, most: u64, pace: Duration) -> (Arc<Kept>, Issuer) {
-    let (asked, waits, go) = (AtomicU64::new(0), AtomicBool::new(false), Semaphore::new(0));
-    let issuer = Issuer(Arc::new(Issues { lasting, most, asked, waits, go }));
+    let issuer = Issuer::of(lasting, most);
     (Arc::new(Kept::new(Source::Test(issuer.clone()), pace)), issuer)
 }
 

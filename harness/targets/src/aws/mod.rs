@@ -4,6 +4,7 @@ mod again;
 mod chain;
 mod clients;
 mod connection;
+mod database_token;
 mod error;
 mod kept;
 mod limits;
@@ -13,6 +14,7 @@ mod refused;
 mod role;
 
 pub use connection::{Aws, is_loopback, pause};
+pub(crate) use database_token::key_of;
 pub use error::{AwsError, Effect};
 
 #[cfg(test)]

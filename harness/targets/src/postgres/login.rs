@@ -8,10 +8,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use lifeboat_model::{KeptPassword, NoPassword, Password, Secret, Stage};
+use lifeboat_model::{KeptPassword, NoPassword, Password, Secret, ServerRef, Stage};
 use tokio::time::{Instant, timeout_at};
 
-use super::PgError;
+use super::{PgError, token_login};
 
 /// The SQLSTATE of a password that is not the role's.
 const WRONG_PASSWORD: &str = "28P01";
@@ -32,14 +32,14 @@ impl Login {
         Self { password, worked: Arc::default() }
     }
 
-    /// Opens a session by `open`, within `limit`. Gives the stage of the password that the server took, where it is a kept
-    /// one and that is known.
+    /// Opens a session on this server by `open`, within `limit`. Gives the stage of the password that the server took, where it
+    /// is a kept one and that is known.
     ///
     /// # Errors
     /// The server's, or that the password cannot be had.
     pub async fn open<T, F, Fut>(
         &self,
-        copy: bool,
+        reference: &ServerRef,
         limit: Duration,
         open: F,
     ) -> Result<(T, Option<Stage>), PgError>
@@ -48,14 +48,25 @@ impl Login {
         Fut: Future<Output = Result<T, PgError>>,
     {
         let end = Instant::now() + limit;
+        let kept = match &self.password {
+            Password::Given(secret) => {
+                let opened = timeout_at(end, open(secret.clone())).await;
+                return Ok((opened.unwrap_or_else(|_| Err(PgError::timeout(limit)))?, None));
+            }
+            Password::Kept(kept) => kept,
+            Password::Token(token) => {
+                let at = || format!("{}:{}", reference.host, reference.port);
+                let endpoint = reference.endpoint.clone().unwrap_or_else(at);
+                let opened =
+                    timeout_at(end, token_login::open(token, &endpoint, &reference.user, open)).await;
+                return Ok((opened.unwrap_or_else(|_| Err(PgError::timeout(limit)))?, None));
+            }
+        };
         let open = async |secret| {
             let opened = timeout_at(end, open(secret)).await;
             opened.unwrap_or_else(|_| Err(PgError::timeout(limit)))
         };
-        let kept = match &self.password {
-            Password::Given(secret) => return Ok((open(secret.clone()).await?, None)),
-            Password::Kept(kept) => kept,
-        };
+        let copy = reference.copy;
         let worked = self.worked();
         let fetched = worked.is_none();
         let (stage, first) = match worked {
@@ -147,6 +158,7 @@ async fn ask(
 mod tests {
     use lifeboat_model::{Keeper, Kept};
     use rstest::rstest;
+    use serde_json::json;
 
     use super::*;
 
@@ -212,7 +224,10 @@ mod tests {
         taken: &str,
     ) -> (Result<Option<Stage>, PgError>, Vec<String>) {
         let tried = Mutex::new(Vec::new());
-        let opened = login.open(copy, LIMIT, |secret| {
+        let reference =
+            json!({"target": "t", "host": "h", "port": 1, "database": "d", "user": "u", "copy": copy});
+        let reference = serde_json::from_value(reference).unwrap();
+        let opened = login.open(&reference, LIMIT, |secret| {
             tried.lock().unwrap().push(secret.expose().to_owned());
             let refused = PgError { code: Some(WRONG_PASSWORD.into()), ..PgError::no_answer("refused") };
             std::future::ready(if secret.expose() == taken { Ok(()) } else { Err(refused) })

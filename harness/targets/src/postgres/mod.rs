@@ -11,6 +11,7 @@ mod probes;
 mod server;
 mod sessions;
 mod tls;
+mod token_login;
 pub mod validate;
 mod witness;
 mod writes;

@@ -32,6 +32,8 @@ pub struct PgError {
     pub no_password: bool,
     /// Whether a password that the server takes may be had a little later: whoever keeps it does not answer.
     pub password_later: bool,
+    /// Whether what was refused is a token of IAM authentication.
+    pub by_token: bool,
 }
 
 impl PgError {
@@ -44,6 +46,7 @@ impl PgError {
             distrust: false,
             no_password: false,
             password_later: false,
+            by_token: false,
         }
     }
 
@@ -80,9 +83,12 @@ impl PgError {
     /// known.
     pub fn advice(&self) -> &'static str {
         match self.code.as_deref() {
-            // What the server says where it lets nobody in without.
-            Some("28000") if self.text.ends_with("no encryption") => {
+            Some("28000") if self.wants_tls() => {
                 "; the server wants TLS: give the target tls = \"verify-full\" and tls_ca"
+            }
+            Some("28P01" | "28000") if self.by_token => {
+                "; a token was refused: see that IAM authentication is on, that the user exists and has the role rds_iam, and \
+                 that the credentials last and are allowed rds-db:connect as it (`lifeboat iam-policy` prints the statement)"
             }
             Some("28P01" | "28000") => "; check the target's user and password",
             Some("3D000") => "; check the target's database",
@@ -94,6 +100,11 @@ impl PgError {
             None if self.no_password => "",
             None => "; check the target's host and port, and that the server runs",
         }
+    }
+
+    /// What the server says where it lets nobody in without TLS.
+    pub(super) fn wants_tls(&self) -> bool {
+        self.code.as_deref() == Some("28000") && self.text.ends_with("no encryption")
     }
 
     /// The attempt that failed with it, on a session that was open.
@@ -118,6 +129,7 @@ impl From<tokio_postgres::Error> for PgError {
                 distrust: false,
                 no_password: false,
                 password_later: false,
+                by_token: false,
             };
         }
         let mut text = error.to_string();
@@ -194,6 +206,13 @@ impl Server {
         Self { reference: ServerRef { tls, ..self.reference }, connector: Arc::default(), ..self }
     }
 
+    /// The same server, reached by another way than the DB instance's own endpoint, which tokens are of.
+    #[must_use]
+    pub fn with_endpoint(self, host: &str, port: u16) -> Self {
+        let endpoint = Some(format!("{host}:{port}"));
+        Self { reference: ServerRef { endpoint, ..self.reference }, ..self }
+    }
+
     /// `host:port`.
     pub fn address(&self) -> String {
         format!("{}:{}", self.reference.host, self.reference.port)
@@ -205,7 +224,7 @@ impl Server {
     /// # Errors
     /// [`PgError`].
     pub async fn connect(&self, application_name: &str, limit: Duration) -> Result<Session, PgError> {
-        let opening = self.login.open(self.reference.copy, limit, |password| async move {
+        let opening = self.login.open(&self.reference, limit, |password| async move {
             self.log_in(&password, application_name, limit).await
         });
         let (session, stage) = opening.await?;

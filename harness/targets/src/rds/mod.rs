@@ -11,5 +11,5 @@ pub use client::Rds;
 pub use instance::{EventView, InstanceView};
 pub use probe::api_probe;
 pub use restore::{CopyOf, RestoreRequest, Source};
-pub use settings::{SettingDifference, Settings};
+pub use settings::{SettingDifference, Settings, no_tokens};
 pub use snapshot::SnapshotView;

@@ -162,6 +162,15 @@ impl Settings {
     }
 }
 
+/// What is said of an instance that takes no tokens, where this user of the plan has nothing else.
+pub fn no_tokens(identifier: &str, user: &str) -> String {
+    format!(
+        "DB instance `{identifier}` takes no tokens for `{user}`: IAM authentication is off \
+         (IAMDatabaseAuthenticationEnabled = false); turn it on, or give the target a password or password_secret in place of \
+         auth = \"iam\""
+    )
+}
+
 fn text(value: Option<i32>) -> String {
     value.map_or_else(|| "none".into(), |value| value.to_string())
 }

@@ -12,7 +12,7 @@ use super::http::HttpLook;
 use super::sql::SqlLook;
 use crate::Aws;
 use crate::postgres::Server;
-use crate::rds::Rds;
+use crate::rds::{Rds, no_tokens};
 
 /// An HTTP look always says something; this is longer than any takes.
 const HTTP_SAYS_WITHIN: Duration = Duration::from_secs(60);
@@ -92,7 +92,8 @@ async fn open(condition: &StopCondition, of_run: OfRun<'_>) -> Result<Tripwire, 
 async fn server_of(name: &str, of_run: OfRun<'_>) -> Result<Server, String> {
     let entry = of_run.targets.get(name).ok_or_else(|| format!("there is no target `{name}`"))?;
     let tls = entry.server_tls(of_run.provider);
-    let mut certified = None;
+    let (mut certified, mut own) = (None, None);
+    let with_tokens = entry.token_passwords().next().is_some();
     let number = |port: &Port| match port {
         Port::Number(number) => Ok(*number),
         Port::Unresolved(text) => Err(format!("the port {text} of target `{name}` has no value")),
@@ -100,17 +101,27 @@ async fn server_of(name: &str, of_run: OfRun<'_>) -> Result<Server, String> {
     let (host, port, database) = match entry {
         TargetEntry::Postgres(server) => (server.host.clone(), number(&server.port)?, &server.database),
         TargetEntry::RdsInstance(instance) => {
-            let own = instance.port.as_ref().map(number).transpose()?;
-            let at = match (&instance.host, own) {
-                (Some(host), Some(port)) if tls.is_none() => Some((host.clone(), port)),
+            let at_port = instance.port.as_ref().map(number).transpose()?;
+            let at = match (&instance.host, at_port) {
+                (Some(host), Some(port)) if tls.is_none() && !with_tokens => Some((host.clone(), port)),
                 _ => {
                     let rds = Rds::new(of_run.aws.as_ref().map_err(Clone::clone)?);
                     let found = rds.describe(&instance.identifier).await.map_err(|error| {
                         format!("cannot look up DB instance `{}`: {error}", instance.identifier)
                     })?;
+                    if let (Some((user, _)), false) =
+                        (entry.token_passwords().next(), found.settings.iam_authentication)
+                    {
+                        return Err(no_tokens(&found.identifier, user));
+                    }
                     let endpoint = found.endpoint;
                     certified = endpoint.as_ref().map(|(host, _)| host.clone());
-                    endpoint.map(|(host, port)| (instance.host.clone().unwrap_or(host), own.unwrap_or(port)))
+                    own = endpoint
+                        .as_ref()
+                        .filter(|_| with_tokens)
+                        .map(|(host, port)| format!("{host}:{port}"));
+                    endpoint
+                        .map(|(host, port)| (instance.host.clone().unwrap_or(host), at_port.unwrap_or(port)))
                 }
             };
             let (host, port) =
@@ -131,6 +142,7 @@ async fn server_of(name: &str, of_run: OfRun<'_>) -> Result<Server, String> {
         patience_s: 0,
         copy: false,
         tls,
+        endpoint: own,
     };
     let server = Server::new(reference, roles.password.clone());
     Ok(match certified {

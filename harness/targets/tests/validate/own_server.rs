@@ -134,6 +134,7 @@ impl OwnServer {
             patience_s: 0,
             copy: false,
             tls: None,
+            endpoint: None,
         };
         Server::new(reference, Secret::new(String::new()))
     }

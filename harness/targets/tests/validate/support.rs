@@ -44,6 +44,7 @@ impl Pair {
                 patience_s: 0,
                 copy: false,
                 tls: None,
+                endpoint: None,
             };
             Server::new(reference, Secret::new(exports["LIFEBOAT_SANDBOX_PASSWORD"].clone()))
         };

@@ -27,7 +27,7 @@ pub use lab::{Lab, repository, without_docker};
 pub use moto::Moto;
 pub use plans::{
     BACKED_UP_SEED, ORDERS_SEED, PLAIN_SEED, SECRET, exhaustion_plan, failover_plan, kept, kept_seed,
-    restore_plan,
+    restore_plan, token_seed, with_tokens,
 };
 pub use preload::preload;
 pub use python::junit_problems;

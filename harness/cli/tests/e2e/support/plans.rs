@@ -102,15 +102,17 @@ rto = "120s"
     )
 }
 
+/// Makes the role `app`, which may do what a drill needs.
+const ROLE: &str = "CREATE ROLE app LOGIN; GRANT pg_monitor TO app; GRANT CREATE ON DATABASE app TO app; \
+                    ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO app; \
+                    ALTER DEFAULT PRIVILEGES GRANT SELECT ON SEQUENCES TO app; ";
+
 /// The secret of [`kept_seed`] and [`kept`].
 pub const SECRET: &str = "prod/orders";
 
 /// A seed whose instance or server of that name has a role `app`, whose password is in a secret and nowhere else.
 pub fn kept_seed(seed: &str, server: &str) -> String {
-    let role = "CREATE ROLE app LOGIN; GRANT pg_monitor TO app; GRANT CREATE ON DATABASE app TO app; \
-                ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO app; \
-                ALTER DEFAULT PRIVILEGES GRANT SELECT ON SEQUENCES TO app; ";
-    let seed = seed.replacen("sql = [\"", &format!("sql = [\"{role}"), 1);
+    let seed = seed.replacen("sql = [\"", &format!("sql = [\"{ROLE}"), 1);
     format!("{seed}\n[[secrets]]\nname = \"{SECRET}\"\nserver = \"{server}\"\nuser = \"app\"\n")
 }
 
@@ -119,4 +121,17 @@ pub fn kept(plan: &str) -> String {
     let given = "user = \"drill\"\npassword = \"${LIFEBOAT_SANDBOX_PASSWORD}\"";
     assert!(plan.contains(given), "{plan}");
     plan.replacen(given, &format!("user = \"app\"\npassword_secret = \"{SECRET}\""), 1)
+}
+
+/// A seed whose instance `orders` takes tokens, and has a role `app` that has them and no password.
+pub fn token_seed(seed: &str) -> String {
+    let seed = seed.replacen("sql = [\"", &format!("sql = [\"{ROLE}GRANT rds_iam TO app; "), 1);
+    seed.replacen("[[instances]]", "[[instances]]\niam_authentication = true", 1)
+}
+
+/// A plan that connects as that role.
+pub fn with_tokens(plan: &str) -> String {
+    let given = "user = \"drill\"\npassword = \"${LIFEBOAT_SANDBOX_PASSWORD}\"";
+    assert!(plan.contains(given), "{plan}");
+    plan.replacen(given, "user = \"app\"\nauth = \"iam\"", 1)
 }
