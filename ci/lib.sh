@@ -83,7 +83,8 @@ need_postgres() {
     return "$status"
 }
 
-# boto3, the AWS CLI and moto speak to the sandbox in the tests; lxml validates the JUnit report.
+# boto3, the AWS CLI and moto speak to the sandbox in the tests; lxml, a metrics parser and an accessibility checker look at
+# the reports.
 need_python_venv() {
     local requirements=$repo_root/ci/requirements.txt venv=$repo_root/.venv wanted
     python3 -c 'import venv, ensurepip' 2>/dev/null || apt_install "Python with its venv module" python3 python3-venv
@@ -97,6 +98,16 @@ need_python_venv() {
     python3 -m venv --clear "$venv"
     "$venv/bin/pip" install --quiet --disable-pip-version-check --no-input --requirement "$requirements" </dev/null >&2
     printf '%s\n' "$wanted" >"$venv/requirements.stamp"
+}
+
+# Opens the HTML reports in the tests. The system's own: the tests' Python packages download no browser.
+need_chromium() {
+    local name
+    [[ -n ${LIFEBOAT_CHROMIUM:-} ]] && return
+    for name in chromium chromium-browser google-chrome; do
+        if command -v "$name" >/dev/null; then return; fi
+    done
+    apt_install "Chromium" chromium fonts-dejavu-core
 }
 
 have_docker() {

@@ -11,6 +11,7 @@ need_c_compiler
 need_postgres
 need_python_venv
 need_faketime
+need_chromium
 need_image
 need_standin
 temporary_in_memory

@@ -1,108 +1,10 @@
 //! The formats of a record for every verdict, as they are read.
 
-use lifeboat_model::{
-    CheckRecord, DrillRecord, EnvironmentRecord, Judgement, Measured, Measurements, Objectives,
-    PlanReference, Restoration, Rto, RunRecord, Tool, Verdict,
-};
-use time::macros::datetime;
+mod support;
 
-fn drill(name: &str, verdict: Verdict, judgement: Judgement) -> DrillRecord {
-    DrillRecord {
-        name: name.into(),
-        scenario: "rds-failover".into(),
-        target: "orders".into(),
-        verdict,
-        reason: format!("because it is {}", verdict.name()),
-        restoration: Restoration::Clean,
-        residue: Vec::new(),
-        identity: None,
-        hypothesis: String::new(),
-        objectives: Objectives { rto_s: Some(120.0), rpo_s: None },
-        options: serde_json::Value::Null,
-        measurements: Measurements {
-            rto: Measured::Value(Rto {
-                lower_s: 0.311_234_9,
-                upper_s: Some(0.330_456_7),
-                probe_interval_s: 0.01,
-                probe_gap_p99_s: None,
-                failures: 31,
-                definition: "the time without acknowledged inserts".into(),
-            }),
-            ..Measurements::default()
-        },
-        streams: Default::default(),
-        proof: Vec::new(),
-        checks: vec![
-            CheckRecord { name: "rto".into(), outcome: judgement, message: "a message about the RTO".into() },
-            CheckRecord {
-                name: "rpo".into(),
-                outcome: Judgement::Unasked,
-                message: "the plan sets none".into(),
-            },
-        ],
-        steps: Vec::new(),
-        undos: Vec::new(),
-        created: Vec::new(),
-        observations: Default::default(),
-        timeline: Vec::new(),
-        lanes: Vec::new(),
-    }
-}
+use lifeboat_model::{RunRecord, Verdict};
 
-fn run(drills: Vec<DrillRecord>) -> RunRecord {
-    RunRecord {
-        schema: "lifeboat.record/1".into(),
-        run_id: "20261120-110203-a1b2c3".into(),
-        tool: Tool { name: "lifeboat".into(), version: "0.0.0".into(), sha256: None },
-        plan: PlanReference { source: "plan.toml".into(), sha256: "00".into(), variables: Vec::new() },
-        clock: "monotonic".into(),
-        started_at: datetime!(2026-11-20 11:02:03 UTC),
-        ended_at: datetime!(2026-11-20 11:02:10 UTC),
-        duration_s: 7.0,
-        complete: true,
-        operator: None,
-        interrupted_by: None,
-        stopped_by: None,
-        clock_steps: Vec::new(),
-        environment: EnvironmentRecord {
-            name: "sandbox".into(),
-            provider: "sandbox".into(),
-            region: "us-east-1".into(),
-            account: None,
-            endpoint: None,
-            runtime: Some("native".into()),
-            simulated: true,
-            production: false,
-            change_ticket: None,
-        },
-        verdict: Verdict::of_run(drills.iter().map(|drill| drill.verdict)),
-        restoration: drills.iter().map(|drill| drill.restoration).max().unwrap_or(Restoration::Clean),
-        drills,
-        files: Vec::new(),
-        exit_code: 0,
-    }
-}
-
-/// One drill of each verdict, and one that left something behind.
-fn one_of_each() -> RunRecord {
-    let mut aborted = drill("aborted", Verdict::Aborted, Judgement::Inconclusive);
-    aborted.measurements.rto = Measured::not("the drill ended before it");
-    let mut skipped = drill("skipped", Verdict::Skipped, Judgement::Passed);
-    skipped.checks.clear();
-    let mut residue = drill("residue", Verdict::Passed, Judgement::Passed);
-    residue.restoration = Restoration::Residue;
-    residue.residue = vec!["not done: drop schema `lifeboat_x` on `orders` (connection refused)".into()];
-    run(vec![
-        drill("passed", Verdict::Passed, Judgement::Passed),
-        drill("failed", Verdict::Failed, Judgement::Failed),
-        drill("errored", Verdict::Errored, Judgement::Inconclusive),
-        drill("invalid", Verdict::Invalid, Judgement::Invalid),
-        drill("inconclusive", Verdict::Inconclusive, Judgement::Inconclusive),
-        aborted,
-        skipped,
-        residue,
-    ])
-}
+use support::{one_of, one_of_each};
 
 fn junit_text(record: &RunRecord) -> String {
     String::from_utf8(lifeboat_reports::junit(record).expect("XML")).expect("UTF-8")
@@ -111,6 +13,59 @@ fn junit_text(record: &RunRecord) -> String {
 #[test]
 fn junit_of_every_verdict() {
     insta::assert_snapshot!(junit_text(&one_of_each()));
+}
+
+#[test]
+fn markdown_of_every_verdict() {
+    insta::assert_snapshot!(lifeboat_reports::markdown(&one_of_each()));
+}
+
+#[test]
+fn openmetrics_of_every_verdict() {
+    insta::assert_snapshot!(lifeboat_reports::openmetrics(&one_of_each()));
+}
+
+/// The pages without their style, which is the same in all, and each of one drill, to be short.
+#[test]
+fn html_of_every_verdict() {
+    for drill in one_of_each().drills {
+        let name = drill.name.clone();
+        let page = String::from_utf8(lifeboat_reports::html(&one_of(drill)).expect("a page")).expect("UTF-8");
+        let (before, rest) = page.split_once("<style>").expect("a style");
+        let (_, after) = rest.split_once("</style>").expect("its end");
+        let (policy, _) = before.split_once("'sha256-").expect("a digest");
+        let (_, more) = before.split_once("'; base-uri").expect("more of the policy");
+        insta::assert_snapshot!(
+            format!("html_{name}"),
+            format!("{policy}'sha256-…'; base-uri{more}<style>…</style>{after}")
+        );
+    }
+}
+
+#[test]
+fn badge_of_every_verdict() {
+    let badges = one_of_each()
+        .drills
+        .into_iter()
+        .map(|drill| lifeboat_reports::badge(&one_of(drill)).expect("a badge"));
+    insta::assert_snapshot!(badges.collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn a_run_that_was_not_whole_says_so_in_all_formats() {
+    let mut record = one_of_each();
+    record.drills.truncate(1);
+    (record.complete, record.verdict) = (false, Verdict::Errored);
+    let html = String::from_utf8(lifeboat_reports::html(&record).expect("a page")).expect("UTF-8");
+    for text in [html, lifeboat_reports::markdown(&record)] {
+        assert!(text.contains("did not come to its end") && text.contains("proves nothing"), "{text}");
+    }
+    let metrics = lifeboat_reports::openmetrics(&record);
+    assert!(
+        metrics.contains(
+            "lifeboat_run_verdict{environment=\"sandbox\",simulated=\"true\",verdict=\"errored\"} 1"
+        )
+    );
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run the drills of a plan and write record, verdict and JUnit report
+    /// Run the drills of a plan and write record, verdict and reports
     Run(RunArgs),
     /// Show what a run would do, step by step, with the undo of each; touches nothing
     Plan(PlanArgs),
@@ -26,6 +26,8 @@ pub enum Command {
     List,
     /// Make the record and the verdict of a run again from its plan, journal and ledger
     Judge(DirArgs),
+    /// Make a report of a run again, from its record alone
+    Report(ReportArgs),
     /// Finish what an interrupted run left undone, from its journal
     Undo(DirArgs),
     /// Find what runs left in an account and region, and delete what has expired; needs no journal
@@ -95,6 +97,36 @@ pub struct IamPolicyArgs {
 pub struct DirArgs {
     /// The run's folder
     pub dir: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ReportArgs {
+    /// The run's folder; record.json is all that is read of it
+    pub dir: PathBuf,
+    /// What to make
+    #[arg(long, value_enum)]
+    pub format: FormatArg,
+    /// The file to write, or - for stdout
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub out: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FormatArg {
+    /// One self-contained page
+    Html,
+    /// For a CI job's summary
+    Markdown,
+    /// Metrics for node_exporter's textfile collector
+    Openmetrics,
+    /// An SVG badge
+    Badge,
+    /// JUnit XML for CI servers
+    Junit,
+    /// The record itself
+    Json,
+    /// What a run says at its end
+    Summary,
 }
 
 #[derive(Debug, ClapArgs)]

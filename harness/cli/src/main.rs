@@ -10,6 +10,7 @@ mod gc_cmd;
 #[cfg(test)]
 mod hostile_plans;
 mod iam_policy_cmd;
+mod job_summary;
 mod judge_cmd;
 mod list_cmd;
 mod localstack_cmd;
@@ -18,6 +19,7 @@ mod plan_cmd;
 mod prepare;
 mod print;
 mod progress;
+mod report_cmd;
 mod resources;
 mod run_cmd;
 mod sandbox_cmd;
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
             Command::IamPolicy(args) => iam_policy_cmd::iam_policy(&args),
             Command::List => Ok(list_cmd::list()),
             Command::Judge(args) => judge_cmd::judge(&args),
+            Command::Report(args) => report_cmd::report(&args),
             Command::Undo(args) => undo_cmd::undo(&args).await,
             Command::Gc(args) => gc_cmd::gc(&args).await,
             Command::Localstack(args) => localstack_cmd::up(args).await,

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::args::RunArgs;
 use crate::embedded::Embedded;
 use crate::failure::Failure;
+use crate::job_summary;
 use crate::out_folder;
 use crate::prepare::{self, Caller, Ready, Source};
 use crate::print::{self, errln};
@@ -164,6 +165,9 @@ async fn drive(
         doubt(&mut record);
     }
     let reported = write_reports(&files, &record);
+    if let Err(warning) = job_summary::append(&record) {
+        errln!("lifeboat: {warning}");
+    }
     if !args.quiet {
         print::err(format_args!("{}", lifeboat_reports::summary(&record)));
     }
@@ -203,10 +207,16 @@ async fn all(lines: Vec<Vec<&Ready>>, services: &Services) -> Result<(), lifeboa
 /// Writes everything that is made of the record.
 pub fn write_reports(files: &RunFiles, record: &RunRecord) -> Result<(), Failure> {
     let junit = lifeboat_reports::junit(record).map_err(Failure::internal)?;
+    let html = lifeboat_reports::html(record).map_err(Failure::internal)?;
+    let badge = lifeboat_reports::badge(record).map_err(Failure::internal)?;
     files
         .write_json("record.json", record)
         .and_then(|()| files.write_json("verdict.json", &lifeboat_reports::verdict(record)))
         .and_then(|()| files.write("junit.xml", &junit))
+        .and_then(|()| files.write("report.html", &html))
+        .and_then(|()| files.write("report.md", lifeboat_reports::markdown(record).as_bytes()))
+        .and_then(|()| files.write("metrics.prom", lifeboat_reports::openmetrics(record).as_bytes()))
+        .and_then(|()| files.write("badge.svg", badge.as_bytes()))
         .map_err(Failure::internal)
 }
 

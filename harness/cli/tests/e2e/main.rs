@@ -34,6 +34,7 @@ mod other_account;
 mod plan_mistakes;
 mod promotions;
 mod refusals;
+mod reports;
 mod resources;
 mod restore_lies;
 mod restores;

@@ -49,7 +49,7 @@ impl Lab {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lifeboat"));
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
-            if text.starts_with("AWS_") || text.starts_with("LIFEBOAT_") {
+            if text.starts_with("AWS_") || text.starts_with("LIFEBOAT_") || text == "GITHUB_STEP_SUMMARY" {
                 command.env_remove(&name);
             }
         }
