@@ -114,6 +114,12 @@ have_docker() {
     command -v docker >/dev/null && timeout 20 docker version --format '{{.Server.Version}}' >/dev/null 2>&1
 }
 
+# What VERIFY.md asks of whoever verifies a run by hand.
+need_verifiers() {
+    if command -v jq >/dev/null && command -v openssl >/dev/null; then return; fi
+    apt_install "jq or openssl" jq openssl || missing "jq and openssl are needed to try what VERIFY.md says"
+}
+
 # Moves the clock of one process in one test, which says so and does nothing where it cannot be had.
 need_faketime() {
     compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null && return

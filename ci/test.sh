@@ -12,6 +12,7 @@ need_postgres
 need_python_venv
 need_faketime
 need_chromium
+need_verifiers
 need_image
 need_standin
 temporary_in_memory

@@ -95,8 +95,9 @@ impl Drill for RdsPitr {
                 .no_undo("it only waits"),
             );
         let plan = steps::restore_and_verify(plan, &s);
+        let plan = if own.keep { plan.then(steps::tidy_copy(&s)) } else { plan };
         let plan = if own.promote { promotion::promoted(plan, &s) } else { plan };
-        Ok(if own.keep { steps::keep_copy(plan, &s) } else { plan })
+        Ok(if own.keep { plan.then(steps::keep_copy(&s)) } else { plan })
     }
 
     fn permissions(&self, params: &Params) -> Result<Vec<Permission>, OptionsError> {

@@ -1,7 +1,7 @@
 //! A badge for a README or a dashboard: the verdict, and the recovery time of the run's slowest drill.
 
 use askama::Template;
-use lifeboat_model::{Measured, RunRecord};
+use lifeboat_model::{Measured, RunRecord, Verdict};
 
 use crate::words::{self, SIMULATED};
 
@@ -31,9 +31,11 @@ pub fn badge(record: &RunRecord) -> Result<String, String> {
         Measured::Value(rto) => Some(rto.upper_s.unwrap_or(f64::INFINITY)),
         Measured::Not { .. } => None,
     };
-    let worst = record.drills.iter().filter_map(rto).max_by(f64::total_cmp);
+    // Of a run that did not pass, the worst of the others' would look like that of the drill that failed.
+    let passed = record.drills.iter().filter(|_| record.verdict == Verdict::Passed);
+    let worst = passed.filter_map(rto).max_by(f64::total_cmp);
     let worst = worst.map(|upper| match upper.is_finite() {
-        true => format!(", RTO ≤ {}", words::duration(upper)),
+        true => format!(", RTO ≤ {}", words::at_most(upper)),
         false => ", no recovery seen".to_owned(),
     });
     let worst = worst.unwrap_or_default();

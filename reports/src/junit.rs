@@ -113,7 +113,7 @@ fn measured(drill: &DrillRecord, check: &str) -> f64 {
     let measurements = &drill.measurements;
     match (check, &measurements.rto, &measurements.rpo) {
         ("rto", Measured::Value(rto), _) => rto.upper_s.unwrap_or(rto.lower_s),
-        ("rpo", _, Measured::Value(Rpo::Writes(loss))) => loss.lost_span_s.unwrap_or_default(),
+        ("rpo", _, Measured::Value(Rpo::Writes(loss))) => loss.lost_span_s.unwrap_or(loss.lost_span.lower_s),
         ("rpo", _, Measured::Value(Rpo::Window(window))) => window.upper_s,
         _ => 0.0,
     }

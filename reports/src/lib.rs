@@ -1,7 +1,10 @@
-//! From a run's record to what people and CI servers read. Every function here needs the record alone and returns bytes
-//! or text; none looks at a file or knows the engine.
+//! From a run's record to what people and CI servers read, what is signed of it, and what many of them show together. Every
+//! function here needs records alone and returns bytes or text; none looks at a file or knows the engine.
 
 mod badge;
+mod diff;
+mod evidence;
+mod history;
 mod html;
 mod inert;
 mod junit;
@@ -13,6 +16,14 @@ mod verdict;
 mod words;
 
 pub use badge::badge;
+pub use diff::{Difference, diff_text, differences};
+pub use evidence::{
+    BUNDLE, Bundle, BundleError, Digest, Facts, KeyError, Length, Link, Of, Predicate, PublicKey, SIGNED,
+    SigningKey, Statement, Subject, UNDO_JOURNAL, Undone, verify_md,
+};
+pub use history::{
+    Change, FEWEST, HISTORY_SCHEMA, HistoryDrill, HistoryLine, Series, Span, history_text, quantile, series,
+};
 pub use html::html;
 pub use junit::junit;
 pub use markdown::markdown;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use lifeboat_model::{DrillRecord, Judgement, Measured, Restoration, Rpo, RunRecord, Verdict};
 
 use crate::clean_line;
+use crate::words::interval;
 
 /// The summary of a record, line by line.
 pub fn summary(record: &RunRecord) -> String {
@@ -14,14 +15,15 @@ pub fn summary(record: &RunRecord) -> String {
     }
     let environment = &record.environment;
     let simulated = if environment.simulated { ", simulated: no evidence about a real system" } else { "" };
-    let runtime = environment.runtime.as_ref().map(|runtime| format!(", {runtime}")).unwrap_or_default();
+    let runtime =
+        environment.runtime.as_ref().map(|runtime| format!(", {}", clean_line(runtime))).unwrap_or_default();
     let _ = writeln!(
         text,
         "{} {} on {} ({}{runtime}{simulated}) in {:.1} s",
         mark(record.verdict == Verdict::Passed && record.restoration == Restoration::Clean),
         record.verdict.name().to_uppercase(),
         clean_line(&environment.name),
-        environment.provider,
+        clean_line(&environment.provider),
         record.duration_s
     );
     if let Some(stop) = &record.stopped_by {
@@ -54,7 +56,7 @@ fn drill_lines(text: &mut String, drill: &DrillRecord) {
         "{} {} ({}): {}",
         mark(good),
         clean_line(&drill.name),
-        drill.scenario,
+        clean_line(&drill.scenario),
         drill.verdict.name()
     );
     if !good {
@@ -65,11 +67,10 @@ fn drill_lines(text: &mut String, drill: &DrillRecord) {
     };
     match &drill.measurements.rto {
         Measured::Value(rto) => {
-            let upper = rto.upper_s.map_or_else(|| "no end seen".into(), |upper| format!("{upper:.3} s"));
             let _ = writeln!(
                 text,
-                "    RTO  {:.3} s … {upper}, {}, probed every {:.0} ms",
-                rto.lower_s,
+                "    RTO  {}, {}, probed every {:.0} ms",
+                interval(rto.lower_s, rto.upper_s),
                 objective(drill.objectives.rto_s),
                 rto.probe_interval_s * 1e3
             );
@@ -82,9 +83,8 @@ fn drill_lines(text: &mut String, drill: &DrillRecord) {
         Measured::Value(Rpo::Window(window)) => {
             let _ = writeln!(
                 text,
-                "    RPO  {:.3} s … {:.3} s, {}: {}",
-                window.lower_s,
-                window.upper_s,
+                "    RPO  {}, {}: {}",
+                interval(window.lower_s, Some(window.upper_s)),
                 objective(drill.objectives.rpo_s),
                 clean_line(&window.definition)
             );
@@ -106,10 +106,10 @@ fn drill_lines(text: &mut String, drill: &DrillRecord) {
     for figure in drill.measurements.figures.iter().filter(|figure| !figure.name.starts_with("refusal: ")) {
         let value = match &figure.value {
             Measured::Value(serde_json::Value::String(text)) => clean_line(text),
-            Measured::Value(value) => format!("{value} {}", figure.unit),
+            Measured::Value(value) => clean_line(&format!("{value} {}", figure.unit)),
             Measured::Not { not_measured } => format!("not measured: {}", clean_line(not_measured)),
         };
-        let _ = writeln!(text, "    · {}: {}", figure.name, value.trim_end());
+        let _ = writeln!(text, "    · {}: {}", clean_line(&figure.name), value.trim_end());
     }
     for check in drill.checks.iter().filter(|check| check.name != "rto" && check.name != "rpo") {
         let sign = match check.outcome {
@@ -117,7 +117,7 @@ fn drill_lines(text: &mut String, drill: &DrillRecord) {
             Judgement::Unasked => " ",
             Judgement::Failed | Judgement::Invalid | Judgement::Inconclusive => "!",
         };
-        let _ = writeln!(text, "    {sign} {}: {}", check.name, clean_line(&check.message));
+        let _ = writeln!(text, "    {sign} {}: {}", clean_line(&check.name), clean_line(&check.message));
     }
     if let Some(word) = drill.observed::<String>("lock-taken-over") {
         let _ = writeln!(text, "    · lock: {}", clean_line(&word));

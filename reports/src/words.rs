@@ -175,12 +175,35 @@ pub fn duration(seconds: f64) -> String {
     format!("{sign}{text}")
 }
 
-/// An interval of seconds; one without an end says so.
+/// An interval of seconds, never narrower than it was measured; one without an end says so.
 pub fn interval(lower_s: f64, upper_s: Option<f64>) -> String {
     match upper_s {
         Some(upper) if upper == lower_s => duration(upper),
-        Some(upper) => format!("{} … {}", duration(lower_s), duration(upper)),
-        None => format!("at least {}, no end was seen", duration(lower_s)),
+        Some(upper) => format!("{} … {}", bound(lower_s, f64::floor), at_most(upper)),
+        None => format!("at least {}, no end was seen", bound(lower_s, f64::floor)),
+    }
+}
+
+/// The upper end of an interval, rounded up.
+pub fn at_most(seconds: f64) -> String {
+    bound(seconds, f64::ceil)
+}
+
+/// An end of an interval, to the millisecond below 100 s.
+fn bound(seconds: f64, round: fn(f64) -> f64) -> String {
+    // What has so many digits already is not rounded for what is behind a float's last one.
+    let to = |unit: f64| {
+        let near = (seconds / unit).round();
+        if (seconds / unit - near).abs() < 1e-6 { near } else { round(seconds / unit) }
+    };
+    match seconds {
+        0.0 => "0 s".to_owned(),
+        s if s < 0.001 => format!("{:.3} ms", to(1e-6) / 1e3),
+        _ if to(1e-3) < 1e3 => format!("{} ms", to(1e-3)),
+        s if s < 100.0 => format!("{:.3} s", to(1e-3) / 1e3),
+        s if s < 7_200.0 => format!("{} min {:04.1} s", (to(0.1) / 600.0).floor(), to(0.1) % 600.0 / 10.0),
+        s if s < 1e9 => format!("{} h {:02} min", (to(60.0) / 60.0).floor(), to(60.0) % 60.0),
+        s => format!("{s:.3e} s"),
     }
 }
 
@@ -207,9 +230,12 @@ pub fn rpo(drill: &DrillRecord) -> String {
     }
 }
 
-/// An objective, or that there is none.
+/// An objective as the plan has it, or that there is none.
 pub fn objective(seconds: Option<f64>) -> String {
-    seconds.map_or_else(|| "none".into(), |seconds| format!("≤ {}", duration(seconds)))
+    let Some(seconds) = seconds else { return "none".into() };
+    let whole = seconds.fract() == 0.0 && (seconds < 7_200.0 || seconds % 60.0 == 0.0);
+    let text = if whole && seconds >= 120.0 { duration(seconds) } else { format!("{seconds} s") };
+    format!("≤ {text}")
 }
 
 /// A moment of the day, UTC, to the millisecond.
@@ -260,9 +286,30 @@ mod tests {
 
     #[test]
     fn an_outage_without_an_end_is_no_point() {
-        assert_eq!(interval(1.0, None), "at least 1.00 s, no end was seen");
+        assert_eq!(interval(1.0, None), "at least 1.000 s, no end was seen");
         assert_eq!(interval(0.1, Some(0.2)), "100 ms … 200 ms");
         assert_eq!(interval(2.0, Some(2.0)), "2.00 s");
+    }
+
+    #[test]
+    fn an_interval_is_never_shown_narrower_than_it_is() {
+        assert_eq!(interval(0.112_9, Some(0.112_91)), "112 ms … 113 ms");
+        assert_eq!(interval(0.999_9, Some(0.999_91)), "999 ms … 1.000 s");
+        assert_eq!(interval(1.677_4, Some(1.683_1)), "1.677 s … 1.684 s");
+        assert_eq!(interval(0.112, Some(9.999_000_000_1)), "112 ms … 9.999 s");
+        assert_eq!(interval(99.999_1, Some(125.01)), "99.999 s … 2 min 05.1 s");
+        assert_eq!(interval(119.99, Some(7_200.0)), "1 min 59.9 s … 2 h 00 min");
+        assert_eq!(interval(0.000_001_5, Some(7_201.0)), "0.001 ms … 2 h 01 min");
+    }
+
+    #[test]
+    fn an_objective_is_what_the_plan_says() {
+        let texts = [0.0, 0.5, 5.004, 60.0, 120.0, 3_600.0, 7_261.0].map(|s| objective(Some(s)));
+        assert_eq!(
+            texts,
+            ["≤ 0 s", "≤ 0.5 s", "≤ 5.004 s", "≤ 60 s", "≤ 2 min 00 s", "≤ 60 min 00 s", "≤ 7261 s"]
+        );
+        assert_eq!(objective(None), "none");
     }
 
     #[test]

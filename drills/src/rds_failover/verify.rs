@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 
 use super::state::Shared;
 use crate::access::session_name;
+use crate::calls::unseen;
 
 /// Looks at zone and server until both differ from before, or their time is up. What was seen is kept either way.
 pub async fn prove_failover(s: Shared, context: Context) -> Result<(), StepError> {
@@ -99,12 +100,15 @@ pub async fn await_standby(s: Shared, context: Context) -> Result<(), StepError>
     let before = s.before()?;
     let every = s.params.probe.api_interval;
     let whole = wait_for("Multi-AZ to be whole", every, s.options.standby_limit(&s.params), || async {
-        let now = rds.describe(&before.identifier).await.map_err(|error| error.to_string())?;
+        let now = match rds.describe(&before.identifier).await {
+            Ok(now) => now,
+            Err(error) => return unseen(&error, &format!("`{}`", before.identifier)),
+        };
         context.observe("instance-at-end", &now);
         match (&now.secondary_zone, now.status.as_str(), now.multi_az) {
-            (Some(_), "available", true) => Ok(()),
+            (Some(_), "available", true) => Ok(Ok(())),
             // A stand-in that never showed one: there is nothing to wait for.
-            (None, "available", true) if before.secondary_zone.is_none() => Ok(()),
+            (None, "available", true) if before.secondary_zone.is_none() => Ok(Ok(())),
             (zone, status, multi_az) => Err(format!(
                 "status {status}, MultiAZ {multi_az}, secondary zone {}",
                 zone.as_deref().unwrap_or("none")
@@ -112,7 +116,13 @@ pub async fn await_standby(s: Shared, context: Context) -> Result<(), StepError>
         }
     })
     .await;
-    context.observe("multi-az", whole.map_or_else(|error| error.to_string(), |()| "whole".into()));
+    match whole {
+        Ok(seen) => {
+            seen?;
+            context.observe("multi-az", "whole");
+        }
+        Err(error) => context.observe("multi-az", error.to_string()),
+    }
     context.observe("control-plane-retries", rds.aws().retries());
     Ok(())
 }

@@ -15,6 +15,7 @@ use lifeboat_targets::{EXPIRES_TAG, give_name};
 use serde::{Deserialize, Serialize};
 
 use crate::access::{end_sessions, instance_server};
+use crate::calls::unseen;
 use crate::restore::copy::server_of;
 use crate::restore::guard::CONNECT_LIMIT;
 use crate::restore::keep::take_tags_off;
@@ -180,16 +181,18 @@ async fn observe_name(
 ) -> Result<(), StepError> {
     let (rds, server, id) = (s.rds().await, s.server()?, s.source()?.identifier);
     let asked = wait_for(format!("`{id}` to be {resource_id}"), s.every(), s.give_up(), || async {
-        let found = rds.find(&id).await.map_err(|error| error.to_string())?;
-        let found = found.ok_or_else(|| "no instance has the name".to_owned())?;
+        let found = match rds.find(&id).await {
+            Ok(found) => found.ok_or_else(|| "no instance has the name".to_owned())?,
+            Err(error) => return unseen(&error, &format!("`{id}`")),
+        };
         if found.resource_id != resource_id || found.status != "available" {
             return Err(format!("it is {} and {}", found.resource_id, found.status));
         }
         let canaries = read_canaries(s, &server).await?;
-        Ok(Served { resource_id: found.resource_id, canaries })
+        Ok(Ok(Served { resource_id: found.resource_id, canaries }))
     });
     match asked.await {
-        Ok(served) => context.observe(as_what, served),
+        Ok(served) => context.observe(as_what, served?),
         Err(error) => context.observe(&format!("{as_what}-error"), error.to_string()),
     }
     streams::await_quiet(context, &[Stream::Connect], STABLE_FOR).await.map_err(StepError::indeterminate)

@@ -1,7 +1,6 @@
 //! A copy that stays.
 
 use lifeboat_engine::{Context, StepError, wait_for};
-use lifeboat_model::UndoAction;
 use lifeboat_targets::rds::InstanceView;
 use lifeboat_targets::{AwsError, EXPIRES_TAG};
 
@@ -14,22 +13,12 @@ const TAGS: &str = "lifeboat:";
 /// Says in the journal that the copy is not to be deleted, and takes the drill's tags off it. First goes the one without which
 /// nobody but who has the journal deletes it; the one by which an undo knows it stays until the undo is not needed.
 pub async fn keep_copy(s: Scene, context: Context) -> Result<(), StepError> {
-    let Some(copy) = s.copy() else { return Ok(()) };
+    // One that nobody could open is proved to be nothing, and not kept.
+    let (Some(copy), Some(_)) = (s.copy(), s.copy_server()) else { return Ok(()) };
     take_tags_off(&s, &copy, |key| key == EXPIRES_TAG).await?;
     context.keep(s.deletes_copy(), "the plan keeps it").await?;
     context.observe("kept", &copy.identifier);
     take_tags_off(&s, &copy, |key| key.starts_with(TAGS)).await
-}
-
-/// Drops the canaries in the copy. Not before the copy is kept for certain: an undo could not tell it from what others write.
-pub async fn tidy_copy(s: Scene, context: Context) -> Result<(), StepError> {
-    let Some(server) = s.copy_server() else { return Ok(()) };
-    let dropped = s.canaries.drop_on_copy(&server, &s.session("keep")).await;
-    dropped.map_err(|error| {
-        StepError::Indeterminate(format!("the copy still has the drill's canaries: {error}"))
-    })?;
-    let same = |action: &UndoAction| matches!(action, UndoAction::DropSchema { server, .. } if server.copy);
-    context.keep(same, "it is dropped already").await
 }
 
 /// Takes some of the drill's tags off the copy, and waits until they do not show any more.

@@ -162,9 +162,10 @@ impl Scene {
         Ok(self.canaries.undo(server.reference(), access::session_prefix(&self.params)))
     }
 
-    /// The same in a copy that stays.
+    /// The same in a copy that stays. Without a copy that could be opened none stays, and to drop those of the source is right in
+    /// any case.
     pub fn undo_canaries_in_copy(&self) -> Result<UndoAction, String> {
-        let server = self.copy_server().ok_or_else(|| unknown("the copy's server").to_string())?;
+        let Some(server) = self.copy_server() else { return self.undo_canaries() };
         Ok(self.canaries.undo(server.reference(), access::session_prefix(&self.params)))
     }
 

@@ -103,22 +103,17 @@ pub fn restore_and_verify(plan: Plan, s: &Scene) -> Plan {
     )
 }
 
-/// The copy stays, as its owner's.
-pub fn keep_copy(plan: Plan, s: &Scene) -> Plan {
-    let (what, of_undo) = ("say that the copy stays, and take every tag of the drill off it", s.clone());
-    plan.then(
-        Step::build("keep-copy", Phase::Restore, what, MINUTE * 2, act(s, keep::keep_copy))
-            .no_undo("the copy stays, as the plan says")
-            .keeps_copies(),
-    )
-    .then(
-        Step::build(
-            "tidy-copy",
-            Phase::Restore,
-            "drop the canaries in the copy",
-            MINUTE,
-            act(s, keep::tidy_copy),
-        )
-        .undo("drop them, if they carry this run's comment", move || of_undo.undo_canaries_in_copy()),
-    )
+/// Before anything that decides about the copy, so that its undo comes after that: what is dropped in a copy before would look
+/// as if others had written to it.
+pub fn tidy_copy(s: &Scene) -> Step {
+    let (what, of_undo) = ("from here on, drop the canaries in a copy that stays, at the end", s.clone());
+    Step::build("tidy-copy", Phase::Verify, what, MINUTE, |_| async { Ok(()) })
+        .undo("drop them, if they carry this run's comment", move || of_undo.undo_canaries_in_copy())
+}
+
+pub fn keep_copy(s: &Scene) -> Step {
+    let what = "say that the copy stays, and take every tag of the drill off it";
+    Step::build("keep-copy", Phase::Restore, what, MINUTE * 2, act(s, keep::keep_copy))
+        .no_undo("the copy stays, as the plan says")
+        .keeps_copies()
 }

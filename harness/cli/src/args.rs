@@ -25,11 +25,19 @@ pub enum Command {
     /// Show the catalogue of drills, with what each one needs and proves
     List,
     /// Make the record and the verdict of a run again from its plan, journal and ledger
-    Judge(DirArgs),
+    Judge(JudgeArgs),
     /// Make a report of a run again, from its record alone
     Report(ReportArgs),
     /// Finish what an interrupted run left undone, from its journal
-    Undo(DirArgs),
+    Undo(UndoArgs),
+    /// Make a key to sign runs with
+    Keygen(KeygenArgs),
+    /// Verify that a signed run is as it was signed
+    Verify(VerifyArgs),
+    /// Show what runs show together: trends, quantiles, drills that are flaky or got slower
+    History(HistoryArgs),
+    /// Show what differs between two runs
+    Diff(DiffArgs),
     /// Find what runs left in an account and region, and delete what has expired; needs no journal
     Gc(GcArgs),
     /// The local sandbox: the AWS API over real PostgreSQL servers
@@ -50,6 +58,12 @@ pub struct RunArgs {
     /// The folder for the run's files; it must be empty or new [default: lifeboat-runs/<run-id>]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Sign the record with this private key (`lifeboat keygen`)
+    #[arg(long, value_name = "FILE")]
+    pub sign_key: Option<PathBuf>,
+    /// The history that the run is added to [default: lifeboat-runs/history.jsonl, and none with --out]
+    #[arg(long, value_name = "FILE")]
+    pub history: Option<PathBuf>,
     #[command(flatten)]
     pub sandbox: SandboxOptions,
     /// Releases a target for drills: the identifier of an instance, the name of a table, or HOST:PORT of a plain server
@@ -94,9 +108,67 @@ pub struct IamPolicyArgs {
 }
 
 #[derive(Debug, ClapArgs)]
-pub struct DirArgs {
+pub struct JudgeArgs {
     /// The run's folder
     pub dir: PathBuf,
+    /// Sign the record, as `run` does; for a run that was killed
+    #[arg(long, value_name = "FILE")]
+    pub sign_key: Option<PathBuf>,
+    /// The history that a run that was killed is added to
+    #[arg(long, value_name = "FILE")]
+    pub history: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct UndoArgs {
+    /// The run's folder
+    pub dir: PathBuf,
+    /// Sign what was undone, in a file of its own; the run has to be signed
+    #[arg(long, value_name = "FILE")]
+    pub sign_key: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct KeygenArgs {
+    /// The private key's file; the public key's is beside it and ends in .pub
+    #[arg(long, value_name = "FILE", default_value = "lifeboat.key")]
+    pub out: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct VerifyArgs {
+    /// The run's folder
+    pub dir: PathBuf,
+    /// The signer's public key
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// Also verify the run's place in this history
+    #[arg(long, value_name = "FILE")]
+    pub history: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct HistoryArgs {
+    /// The history's file, or the folder that it is in
+    #[arg(default_value = "lifeboat-runs")]
+    pub path: PathBuf,
+    /// Only the drill of this name; may be given more than once
+    #[arg(long = "drill", value_name = "NAME")]
+    pub drills: Vec<String>,
+    /// Only the last so many runs of each drill
+    #[arg(long, value_name = "RUNS", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..))]
+    pub last: u32,
+    /// Fail where the last recovery took longer than the median of those before by more than this, as in 20%
+    #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
+    pub fail_on_regression: Option<f64>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct DiffArgs {
+    /// The folder of the one run
+    pub before: PathBuf,
+    /// The folder of the other
+    pub after: PathBuf,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -220,4 +292,11 @@ impl ProfileArg {
             Self::Aws => "aws",
         }
     }
+}
+
+/// A share, from a text like `20%`.
+fn parse_percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').unwrap_or(text).parse::<f64>().ok();
+    let share = number.filter(|number| (0.0..=10_000.0).contains(number)).map(|number| number / 100.0);
+    share.ok_or_else(|| format!("`{text}` is no share like 20%"))
 }

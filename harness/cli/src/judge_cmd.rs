@@ -1,18 +1,24 @@
 //! `lifeboat judge`.
 
 use lifeboat_engine::{Journal, RunFiles, judge_dir, read_events};
-use lifeboat_model::{ExitCode, pending_undos};
+use lifeboat_model::{ExitCode, RunRecord, pending_undos};
+use lifeboat_reports::{BUNDLE, UNDO_JOURNAL};
 
-use crate::args::DirArgs;
+use crate::args::JudgeArgs;
+use crate::conclusion::conclude;
+use crate::evidence;
 use crate::failure::Failure;
 use crate::print::outln;
 use crate::run_cmd::write_reports;
-use crate::undo_cmd::UNDO_JOURNAL;
 
 /// Makes and judges the record again. With a record there, the two must be the same; without one, as after a kill, it is
 /// written.
-pub fn judge(args: &DirArgs) -> Result<ExitCode, Failure> {
+pub async fn judge(args: &JudgeArgs) -> Result<ExitCode, Failure> {
     let files = RunFiles::of(&args.dir);
+    let key = args.sign_key.as_deref().map(evidence::signing_key).transpose()?;
+    if key.is_some() && files.path(BUNDLE).exists() {
+        return Err(Failure::usage(format!("{} is there: the run is signed", files.path(BUNDLE).display())));
+    }
     // A run that goes on has no record yet, and must not get one from here.
     let _held = Journal::claim(&files.path("journal.jsonl")).map_err(Failure::usage)?;
     let record = judge_dir(&files, &lifeboat_drills::find).map_err(Failure::usage)?;
@@ -26,13 +32,27 @@ pub fn judge(args: &DirArgs) -> Result<ExitCode, Failure> {
             left => outln!("`lifeboat undo` ran since then, and {left} of its actions are still to be done"),
         }
     }
-    if !files.path("record.json").exists() {
+    let had_record = files.path("record.json").exists();
+    if !had_record {
         write_reports(&files, &record)?;
         outln!("record.json was not there and has been written");
-        return ExitCode::try_from(record.exit_code).map_err(Failure::internal);
+    } else {
+        compare(&files, &record)?;
+        outln!("the same as record.json");
     }
+    // Only a run that was killed is not in its history yet.
+    let history = args.history.as_deref().filter(|_| !had_record);
+    conclude(&files, &record, key.as_ref(), history).await?;
+    if key.is_some() {
+        outln!("signed");
+    }
+    ExitCode::try_from(record.exit_code).map_err(Failure::internal)
+}
+
+/// Holds the record that is there against the one that was made again.
+fn compare(files: &RunFiles, record: &RunRecord) -> Result<(), Failure> {
     let kept: serde_json::Value = files.read_json("record.json").map_err(Failure::internal)?;
-    let made = serde_json::to_value(&record).map_err(Failure::internal)?;
+    let made = serde_json::to_value(record).map_err(Failure::internal)?;
     // Through text, as the kept one went: a number may read back as its nearest neighbour.
     let made: serde_json::Value = serde_json::from_str(&made.to_string()).map_err(Failure::internal)?;
     if let Some(place) = first_difference("", &kept, &made) {
@@ -41,8 +61,7 @@ pub fn judge(args: &DirArgs) -> Result<ExitCode, Failure> {
              version judged"
         )));
     }
-    outln!("the same as record.json");
-    ExitCode::try_from(record.exit_code).map_err(Failure::internal)
+    Ok(())
 }
 
 /// Where two JSON values first differ.

@@ -4,14 +4,20 @@
 
 mod args;
 mod budget;
+mod conclusion;
+mod diff_cmd;
 mod embedded;
+mod evidence;
 mod failure;
 mod gc_cmd;
+mod history_cmd;
+mod history_file;
 #[cfg(test)]
 mod hostile_plans;
 mod iam_policy_cmd;
 mod job_summary;
 mod judge_cmd;
+mod keygen_cmd;
 mod list_cmd;
 mod localstack_cmd;
 mod out_folder;
@@ -27,6 +33,7 @@ mod signals;
 mod stopping;
 mod target_locks;
 mod undo_cmd;
+mod verify_cmd;
 
 use std::process::ExitCode;
 
@@ -56,9 +63,13 @@ fn main() -> ExitCode {
             Command::Plan(args) => plan_cmd::plan(args).await,
             Command::IamPolicy(args) => iam_policy_cmd::iam_policy(&args),
             Command::List => Ok(list_cmd::list()),
-            Command::Judge(args) => judge_cmd::judge(&args),
+            Command::Judge(args) => judge_cmd::judge(&args).await,
             Command::Report(args) => report_cmd::report(&args),
             Command::Undo(args) => undo_cmd::undo(&args).await,
+            Command::Keygen(args) => keygen_cmd::keygen(&args),
+            Command::Verify(args) => verify_cmd::verify(&args),
+            Command::History(args) => history_cmd::history(&args),
+            Command::Diff(args) => diff_cmd::diff(&args),
             Command::Gc(args) => gc_cmd::gc(&args).await,
             Command::Localstack(args) => localstack_cmd::up(args).await,
             Command::Sandbox(SandboxCommand::Up(args)) => sandbox_cmd::up(args).await,

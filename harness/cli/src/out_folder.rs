@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
+use crate::history_file::HISTORY;
 
 /// Where runs have their folders if the command line gives none.
 const RUNS: &str = "lifeboat-runs";
@@ -13,6 +14,12 @@ const RUNS: &str = "lifeboat-runs";
 /// The folder of a run, which need not be there yet.
 pub fn of(given: Option<&Path>, run_id: &str) -> PathBuf {
     given.map_or_else(|| Path::new(RUNS).join(run_id), Path::to_owned)
+}
+
+/// The history that a run is added to: what the command line gives, or that of the folder where runs have theirs if it gives
+/// none for this one either.
+pub fn history(given: Option<&Path>, out: Option<&Path>) -> Option<PathBuf> {
+    given.map(Path::to_owned).or_else(|| out.is_none().then(|| Path::new(RUNS).join(HISTORY)))
 }
 
 /// Refuses one that could not be made or written. Nothing is left there.

@@ -39,7 +39,7 @@ pub fn report(args: &ReportArgs) -> Result<ExitCode, Failure> {
 }
 
 /// The record, and its text as it stands in the file.
-fn read(path: &Path) -> Result<(RunRecord, String), Failure> {
+pub fn read(path: &Path) -> Result<(RunRecord, String), Failure> {
     #[derive(Deserialize)]
     struct Head {
         schema: Option<String>,

@@ -7,14 +7,18 @@ use std::sync::atomic::AtomicU64;
 use futures_util::future::join_all;
 use lifeboat_engine::{Clock, Journal, Ledger, RunFiles, Services, Watching, doubt, judge_dir, run_drill};
 use lifeboat_model::{EventKind, ExitCode, JOURNAL_FORMAT, Provider, Restoration, RunRecord};
+use lifeboat_reports::SigningKey;
 use lifeboat_targets::WorldInterpreter;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::RunArgs;
+use crate::conclusion::conclude;
 use crate::embedded::Embedded;
+use crate::evidence;
 use crate::failure::Failure;
+use crate::history_file;
 use crate::job_summary;
 use crate::out_folder;
 use crate::prepare::{self, Caller, Ready, Source};
@@ -33,8 +37,15 @@ pub async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     // What is wrong with the plan shows before a sandbox is started for it.
     check(&source, &args, environment.endpoint.clone())?;
     out_folder::check(args.out.as_deref())?;
+    let key = args.sign_key.as_deref().map(evidence::signing_key).transpose()?;
+    if let Some(history) =
+        out_folder::history(args.history.as_deref(), args.out.as_deref()).filter(|path| path.exists())
+    {
+        // Before the drills: one that cannot be added to would be said too late.
+        history_file::read(&history)?;
+    }
     if environment.provider == Provider::Aws || environment.endpoint.is_some() {
-        return drive(&args, &source, environment.endpoint, None).await;
+        return drive(&args, &source, environment.endpoint, None, key).await;
     }
     if environment.production {
         return Err(Failure::usage(
@@ -52,7 +63,7 @@ pub async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         errln!("lifeboat: {} ready: {}", environment.provider.name(), sandbox.ready);
     }
     let endpoint = sandbox.endpoint().map(str::to_owned);
-    let done = drive(&args, &source, endpoint, Some(&sandbox)).await;
+    let done = drive(&args, &source, endpoint, Some(&sandbox), key).await;
     match (sandbox.stop().await, done) {
         (Ok(()), done) => done,
         (Err(left), done) => {
@@ -84,6 +95,7 @@ async fn drive(
     source: &Source,
     endpoint: Option<String>,
     sandbox: Option<&Embedded>,
+    key: Option<SigningKey>,
 ) -> Result<ExitCode, Failure> {
     let variables = sandbox.map(|sandbox| sandbox.exports.clone()).unwrap_or_default();
     let mut plan = source.resolve(&variables)?;
@@ -164,7 +176,11 @@ async fn drive(
     if unwritten {
         doubt(&mut record);
     }
-    let reported = write_reports(&files, &record);
+    let history = out_folder::history(args.history.as_deref(), args.out.as_deref());
+    let reported = match write_reports(&files, &record) {
+        Ok(()) => conclude(&files, &record, key.as_ref(), history.as_deref()).await,
+        failed => failed,
+    };
     if let Err(warning) = job_summary::append(&record) {
         errln!("lifeboat: {warning}");
     }

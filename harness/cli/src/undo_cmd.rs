@@ -8,22 +8,30 @@ use lifeboat_model::{
     Environment, EnvironmentRecord, Event, EventKind, ExitCode, Password, PendingUndo, PlanFile, Provider,
     UndoAction, UndoEnd, pending_undos,
 };
+use lifeboat_reports::{UNDO_JOURNAL, Undone};
 use lifeboat_targets::{Aws, WorldInterpreter, bind_passwords};
+use time::OffsetDateTime;
 
-use crate::args::DirArgs;
+use crate::args::UndoArgs;
+use crate::evidence;
 use crate::failure::Failure;
 use crate::prepare;
 use crate::print::{errln, outln};
-
-/// The file that an undo writes: what a run left is never edited.
-pub const UNDO_JOURNAL: &str = "undo.jsonl";
 
 /// How long a sandbox that lost its run gets to end.
 const SANDBOX_LIMIT: Duration = Duration::from_secs(60);
 
 /// Finishes what a run left undone.
-pub async fn undo(args: &DirArgs) -> Result<ExitCode, Failure> {
+pub async fn undo(args: &UndoArgs) -> Result<ExitCode, Failure> {
     let files = RunFiles::of(&args.dir);
+    let key = args.sign_key.as_deref().map(evidence::signing_key).transpose()?;
+    let signed = key.map(|key| Ok((evidence::signed_run(&files, &key)?, key))).transpose().map_err(|why: String| {
+        Failure::usage(format!(
+            "{why}; an undo's statement follows that of its run, signed with the same key: sign the run first (`lifeboat judge \
+             --sign-key`), or undo without --sign-key"
+        ))
+    })?;
+    let started_at = OffsetDateTime::now_utc();
     let journal_path = files.path("journal.jsonl");
     let events = read_events(&journal_path).map_err(Failure::usage)?;
     let Some(EventKind::RunStarted { format, tool_version, sandbox_pid, environment, .. }) =
@@ -86,7 +94,17 @@ pub async fn undo(args: &DirArgs) -> Result<ExitCode, Failure> {
         }
         unwind(&foreign, &journal, &interpreter).await.map_err(Failure::internal)?;
     }
-    let code = report(&undo_path, &pending)?;
+    let (code, done, left) = report(&undo_path, &pending)?;
+    if let Some((signed, key)) = signed {
+        let (ended_at, tool_version) = (OffsetDateTime::now_utc(), env!("CARGO_PKG_VERSION").to_owned());
+        let undone = Undone { done, left, started_at, ended_at, tool_version };
+        match evidence::sign_undo(&files, signed, &undone, &key) {
+            Ok(name) => outln!("signed: {name}"),
+            // What was left behind weighs more.
+            Err(failure) if code == ExitCode::Residue => errln!("lifeboat: {failure}"),
+            Err(failure) => return Err(failure),
+        }
+    }
     if pending.iter().any(|undo| matches!(undo.action, UndoAction::Unknown(_))) {
         outln!(
             "lifeboat {tool_version} ran the drill and knows how to take back the rest: lifeboat undo with that"
@@ -188,7 +206,10 @@ async fn sandbox_gone(pid: Option<u32>) -> Result<(), Failure> {
 }
 
 /// Says how each undo ended.
-fn report(path: &std::path::Path, pending: &[PendingUndo]) -> Result<ExitCode, Failure> {
+fn report(
+    path: &std::path::Path,
+    pending: &[PendingUndo],
+) -> Result<(ExitCode, Vec<String>, Vec<String>), Failure> {
     let events = read_events(path).map_err(Failure::internal)?;
     let mut ends: BTreeMap<u64, (UndoEnd, String)> = BTreeMap::new();
     for event in events {
@@ -196,9 +217,14 @@ fn report(path: &std::path::Path, pending: &[PendingUndo]) -> Result<ExitCode, F
             ends.insert(undo, (outcome, message.unwrap_or_default()));
         }
     }
-    let mut code = ExitCode::Met;
+    let (mut code, mut done, mut left) = (ExitCode::Met, Vec::new(), Vec::new());
     for undo in pending {
-        match ends.get(&undo.undo) {
+        let end = ends.get(&undo.undo);
+        match end {
+            Some((UndoEnd::Undone | UndoEnd::NotNeeded, _)) => done.push(undo.action.describe()),
+            _ => left.push(undo.action.describe()),
+        }
+        match end {
             Some((UndoEnd::Undone | UndoEnd::NotNeeded, how)) => outln!("done: {how}"),
             Some((UndoEnd::Failed, why)) => {
                 code = ExitCode::Residue;
@@ -210,5 +236,5 @@ fn report(path: &std::path::Path, pending: &[PendingUndo]) -> Result<ExitCode, F
             }
         }
     }
-    Ok(code)
+    Ok((code, done, left))
 }

@@ -21,13 +21,13 @@ const AGAIN_AFTER: Duration = Duration::from_secs(10);
 pub(crate) struct Tokens {
     aws: Aws,
     target: String,
-    forgot: Mutex<Option<Instant>>,
+    asked: Mutex<Option<Instant>>,
 }
 
 impl Tokens {
     /// With the credentials of this connection.
     pub(crate) fn new(aws: &Aws, target: &str) -> Self {
-        Self { aws: aws.clone(), target: target.into(), forgot: Mutex::default() }
+        Self { aws: aws.clone(), target: target.into(), asked: Mutex::default() }
     }
 
     async fn make(
@@ -54,20 +54,20 @@ impl Tokens {
             return Ok(Some(made.token));
         }
         // What has no end of its own is not replaced either.
-        if !made.passing || !self.may_forget() {
+        if !made.passing || !self.may_ask() {
             return Ok(None);
         }
-        self.aws.forget_credentials(key);
+        self.aws.newer_credentials(key).await.map_err(cannot)?;
         let made = self.aws.database_token(endpoint, user).await.map_err(cannot)?;
         Ok((made.key != key).then_some(made.token))
     }
 
-    fn may_forget(&self) -> bool {
-        let mut forgot = self.forgot.lock().unwrap_or_else(PoisonError::into_inner);
-        if forgot.is_some_and(|at| at.elapsed() < AGAIN_AFTER) {
+    fn may_ask(&self) -> bool {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if asked.is_some_and(|at| at.elapsed() < AGAIN_AFTER) {
             return false;
         }
-        *forgot = Some(Instant::now());
+        *asked = Some(Instant::now());
         true
     }
 }

@@ -163,7 +163,7 @@ pub fn overview(drill: &DrillRecord) -> [Vec<Cell>; 2] {
         Measured::Not { .. } => ("–".into(), None),
     };
     let resolution = match gap {
-        Some(gap) => format!("an attempt every {interval}, 99 % of the gaps ≤ {}", words::duration(gap)),
+        Some(gap) => format!("an attempt every {interval}, 99 % of the gaps ≤ {}", words::at_most(gap)),
         None if interval == "–" => interval,
         None => format!("a look every {interval}"),
     };

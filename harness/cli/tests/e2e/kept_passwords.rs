@@ -82,6 +82,24 @@ fn a_rotation_in_the_midst_of_a_restore(#[case] scenario: &str, #[case] options:
     scene.sandbox.stop(&scene.lab);
 }
 
+/// Of before two rotations: nobody has its password any more.
+#[test]
+fn a_copy_that_nobody_can_open_is_not_kept() {
+    let scene = Scene::new(&kept_seed(BACKED_UP_SEED, "orders"));
+    scene.sandbox.tell(r#"{"lie":"restore-stuck"}"#);
+    let plan = kept(&restore_plan("rds-pitr", "keep = true"));
+    let mut run = Run::start(&scene.lab, &scene.sandbox, &plan, &[]);
+    run.await_step("await-copy");
+    scene.sandbox.rotate(SECRET);
+    scene.sandbox.rotate(SECRET);
+    scene.sandbox.admin("DELETE", "lies", "");
+    let (ended, record) = run.finish(LIMIT);
+    record.expect("invalid", "clean", &["28P01"]);
+    ended.expect_code(101);
+    scene.is_as_before();
+    scene.sandbox.stop(&scene.lab);
+}
+
 #[test]
 fn without_a_rotation_the_copy_has_the_current_one() {
     let scene = Scene::new(&kept_seed(BACKED_UP_SEED, "orders"));

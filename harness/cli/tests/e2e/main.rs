@@ -15,6 +15,7 @@ mod dynamodb_crash;
 mod dynamodb_lies;
 mod dynamodb_refusals;
 mod embedded;
+mod evidence;
 mod exhaustion_rate;
 mod failovers;
 mod gc;

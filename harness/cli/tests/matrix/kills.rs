@@ -181,16 +181,8 @@ pub fn put_back(scene: &Scene, set: &Set, dir: &str, before: &Value, undo: Optio
         undo.expect_code(0);
     }
     if let Some(copy) = &kept {
-        let lines = journal(&scene.lab.path(dir).join("journal.jsonl"));
-        let tidies = |event: &str| {
-            lines.iter().find(|line| line["event"] == event && line["step"] == "tidy-copy").cloned()
-        };
-        // Of a step that fails nothing is taken back: it had no effect. That one says so of no act.
-        let failed = tidies("step-ended").is_some_and(|line| line["outcome"] == "failed");
-        if tidies("step-started").is_some() && !failed {
-            let schemas = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'lifeboat%'";
-            assert_eq!(rows(&scene.sandbox.database(copy), schemas).as_deref(), Ok(&[][..]));
-        }
+        let schemas = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'lifeboat%'";
+        assert_eq!(rows(&scene.sandbox.database(copy), schemas).as_deref(), Ok(&[][..]));
         scene.delete_instance(copy);
     }
     scene.settles(before);

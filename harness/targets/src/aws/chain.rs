@@ -69,20 +69,24 @@ impl Chain {
         };
         let found = found
             .map_err(|error| NoCredentials { passing: may_come(&error, had), why: self.explain(&error) })?;
-        self.hold_against_account(&found).await?;
+        self.hold_against_account(&found, had).await?;
         Ok(found)
     }
 
     /// Whose account credentials are of is asked with them alone. A role that is taken on has its own account in its ARN, and
     /// may be of another than whoever takes it on.
-    async fn hold_against_account(&self, found: &Credentials) -> Result<(), NoCredentials> {
+    async fn hold_against_account(&self, found: &Credentials, had: bool) -> Result<(), NoCredentials> {
         let Some(wanted) = self.environment.account.as_ref() else { return Ok(()) };
         if self.environment.assume_role.is_some() {
             return Ok(());
         }
         let fixed = Source::Fixed(found.clone());
         let asking = Aws::with(&self.environment, self.http.clone(), fixed, &self.retries).await;
-        let cannot = |error: AwsError| NoCredentials { passing: error.is_passing(), why: error.to_string() };
+        // A file that has had good ones may still hold those that have ended, until it is written anew.
+        let cannot = |error: AwsError| NoCredentials {
+            passing: error.is_passing() || (had && error.refuses_credentials()),
+            why: error.to_string(),
+        };
         let (account, _) = asking.caller().await.map_err(cannot)?;
         if account == *wanted {
             return Ok(());

@@ -43,10 +43,7 @@ impl Aws {
             .and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)))
             .filter(|(host, _)| !host.is_empty() && host.chars().all(sane))
             .ok_or_else(|| for_good(format!("`{endpoint}` is not the endpoint of a DB instance")))?;
-        let credentials = self.kept().give().await.map_err(|NoCredentials { why, passing }| NoPassword {
-            why: format!("the credentials cannot be had: {why}; renew them and run again"),
-            passing,
-        })?;
+        let credentials = self.kept().give().await.map_err(cannot_be_had)?;
         let passing = credentials.session_token().is_some() || credentials.expiry().is_some();
         let key = credentials.access_key_id().to_owned();
         let token = sign(self.config(), credentials, (host, port), user).await.map_err(for_good)?;
@@ -54,9 +51,14 @@ impl Aws {
     }
 
     /// A token of these credentials was refused: others are asked for, where there are any.
-    pub(crate) fn forget_credentials(&self, key: &str) {
-        self.kept().forget(key);
+    pub(crate) async fn newer_credentials(&self, key: &str) -> Result<(), NoPassword> {
+        self.kept().newer_than(key).await.map(drop).map_err(cannot_be_had)
     }
+}
+
+fn cannot_be_had(error: NoCredentials) -> NoPassword {
+    let NoCredentials { why, passing } = error;
+    NoPassword { why: format!("the credentials cannot be had: {why}"), passing }
 }
 
 fn for_good(why: String) -> NoPassword {

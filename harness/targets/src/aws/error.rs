@@ -136,6 +136,11 @@ impl AwsError {
         self.code == NO_CREDENTIALS
     }
 
+    /// Whether its credentials were refused: they have ended, or are not known.
+    pub fn refuses_credentials(&self) -> bool {
+        REFUSES_CREDENTIALS.contains(&self.code.as_str())
+    }
+
     /// Whether it was refused because there were too many calls.
     pub fn is_throttle(&self) -> bool {
         matches!(

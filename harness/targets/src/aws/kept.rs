@@ -196,9 +196,27 @@ impl Kept {
             let asking = tokio::spawn(Arc::clone(self).ask(turn));
             match old {
                 Some(old) => return Ok(old),
-                None => asking.await.map_err(|error| NoCredentials::for_now(error.to_string()))?,
+                None => asking.await.map_err(|error| {
+                    let name = self.source.name();
+                    NoCredentials::for_now(format!(
+                        "the question for credentials {name} came to no end: {error}"
+                    ))
+                })?,
             }
         }
+        self.known().answer()
+    }
+
+    /// Others than those with this key, where there are any: who held them against something else than AWS was refused. AWS may
+    /// take them still, so they serve meanwhile, and afterwards where there are no others.
+    pub(super) async fn newer_than(self: &Arc<Self>, key: &str) -> Result<Credentials, NoCredentials> {
+        if let Some(held) = self.known().held.as_mut().filter(|held| held.credentials.access_key_id() == key)
+        {
+            held.until = Some(OffsetDateTime::now_utc());
+        }
+        self.give().await?;
+        // The question's end.
+        drop(self.turn.lock().await);
         self.known().answer()
     }
 

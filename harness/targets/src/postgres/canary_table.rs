@@ -7,7 +7,7 @@ use lifeboat_engine::StepError;
 use lifeboat_model::{ServerRef, UndoAction};
 use time::OffsetDateTime;
 
-use super::{OwnSchema, PgError, Server, Session, drop_schema};
+use super::{OwnSchema, PgError, Server, Session};
 
 /// How long a connection for a canary may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -90,18 +90,6 @@ impl CanaryTable {
             Err(error) if matches!(error.code.as_deref(), Some("42P01" | "3F000")) => Ok(None),
             Err(error) => Err(error),
         }
-    }
-
-    /// Drops the schema on a server, where it came with a restore; not where it was made.
-    ///
-    /// # Errors
-    /// A sentence.
-    pub async fn drop_on_copy(&self, copy: &Server, application_name: &str) -> Result<String, String> {
-        let connected = copy.connect(application_name, CONNECT_LIMIT).await;
-        let session = connected.map_err(|error| format!("cannot connect to {}: {error}", copy.address()))?;
-        let done = drop_schema(&session, self.schema.name(), self.schema.comment()).await;
-        session.close().await;
-        done.map(|(_, how)| how)
     }
 }
 

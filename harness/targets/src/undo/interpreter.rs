@@ -40,10 +40,16 @@ impl Interpreter for WorldInterpreter {
                 UndoAction::EndSessions { server, application_name } => {
                     self.servers.end_sessions(server, self.aws.as_ref().ok(), application_name).await
                 }
-                UndoAction::DeleteInstance { .. }
-                | UndoAction::DeleteInstanceUnlessWritten { .. }
-                | UndoAction::RestoreName { .. }
-                | UndoAction::DeleteSnapshot { .. } => rds::undo(self.aws()?, &self.servers, pending).await,
+                UndoAction::DeleteInstance { .. } | UndoAction::DeleteInstanceUnlessWritten { .. } => {
+                    let done = rds::undo(self.aws()?, &self.servers, pending).await;
+                    if let (Ok((UndoEnd::Undone, _)), Some(made)) = (&done, &pending.made) {
+                        self.servers.is_gone(&made.id);
+                    }
+                    done
+                }
+                UndoAction::RestoreName { .. } | UndoAction::DeleteSnapshot { .. } => {
+                    rds::undo(self.aws()?, &self.servers, pending).await
+                }
                 UndoAction::DeleteTable { .. }
                 | UndoAction::DeleteBackup { .. }
                 | UndoAction::DeleteItems { .. } => dynamodb::undo(self.aws()?, pending).await,

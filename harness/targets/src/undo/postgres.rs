@@ -81,7 +81,7 @@ impl Servers {
         let connected = tokio::select! {
             connected = connecting => connected,
             id = gone(instance, limit) => {
-                self.gone.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+                self.is_gone(&id);
                 return Ok(None);
             }
         };
@@ -107,14 +107,22 @@ impl Servers {
             let session = Arc::new(session);
             let done = act(Arc::clone(&session)).await;
             let lost = done.is_err() && is_lost(&session).await;
-            if let Some(session) = Arc::into_inner(session) {
-                session.close().await;
+            match Arc::into_inner(session) {
+                // It may owe an answer that never comes.
+                Some(session) if lost => session.give_up(ANSWERS_WITHIN).await,
+                Some(session) => session.close().await,
+                None => {}
             }
             left -= 1;
             if !lost || left == 0 {
                 return done.map(Some);
             }
         }
+    }
+
+    /// A DB instance was deleted: nobody waits for it to come back.
+    pub fn is_gone(&self, resource_id: &str) {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner).insert(resource_id.to_owned());
     }
 
     /// Drops a schema of the drill's own.

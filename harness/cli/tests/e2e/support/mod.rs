@@ -30,7 +30,7 @@ pub use plans::{
     restore_plan, token_seed, with_tokens,
 };
 pub use preload::preload;
-pub use python::junit_problems;
+pub use python::{junit_problems, verified_by_python};
 pub use run::{Record, Run};
 pub use sandbox::{External, containers_labelled, containers_of, processes_in, sandbox_folders, volumes_of};
 pub use snapshot::snapshot;

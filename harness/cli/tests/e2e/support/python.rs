@@ -23,6 +23,25 @@ pub fn junit_problems(report: &Path) -> String {
     text(&output.stdout) + &text(&output.stderr)
 }
 
+const VERIFY: &str = "
+import json, sys
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from securesystemslib.dsse import Envelope
+from securesystemslib.signer import SSlibKey
+envelope = Envelope.from_dict(json.load(open(sys.argv[1]))['dsseEnvelope'])
+key = SSlibKey.from_crypto(load_pem_public_key(open(sys.argv[2], 'rb').read()))
+# It wants the same id in both, and takes none for a reason to make one.
+key.keyid = ''
+envelope.verify([key], 1)
+";
+
+/// Whether another's library finds a bundle signed by the key of this file; if not, its words.
+pub fn verified_by_python(bundle: &Path, key: &Path) -> Result<(), String> {
+    let output =
+        Command::new(python()).args(["-c", VERIFY]).arg(bundle).arg(key).output().expect("Python runs");
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+}
+
 fn python() -> PathBuf {
     if let Some(given) = std::env::var_os("LIFEBOAT_PYTHON") {
         return given.into();
