@@ -58,17 +58,8 @@ fn what_is_made_expires_after_a_day_or_longer_and_never_beyond_the_plans_limit()
 #[test]
 fn a_target_is_of_the_runs_account_and_region() {
     let environment = Environment {
-        name: "e".into(),
-        provider: Provider::Aws,
-        region: "eu-west-1".into(),
         account: Some("111122223333".into()),
-        endpoint: None,
-        allow_loopback: false,
-        production: false,
-        seed: None,
-        localstack: None,
-        profile: None,
-        assume_role: None,
+        ..Environment::new("e", Provider::Aws, "eu-west-1")
     };
     let refused = |arn: &str| is_of_the_run(&environment, arn).is_err();
     assert!(!refused("arn:aws:rds:eu-west-1:111122223333:db:orders"));

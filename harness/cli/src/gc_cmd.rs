@@ -75,21 +75,12 @@ pub async fn gc(args: &GcArgs) -> Result<ExitCode, Failure> {
 fn environment(args: &GcArgs) -> Result<Environment, Failure> {
     let mut environment = match &args.plan {
         Some(path) => Source::read(path)?.environment(&std::collections::BTreeMap::new())?,
-        None => Environment {
-            name: "gc".into(),
-            provider: Provider::Aws,
-            region: region_of_tools()
-                .ok_or_else(|| Failure::usage("in which region? set AWS_REGION, or give --plan=PLAN"))?,
-            account: None,
-            endpoint: None,
+        None => {
+            let region = region_of_tools()
+                .ok_or_else(|| Failure::usage("in which region? set AWS_REGION, or give --plan=PLAN"))?;
             // Without a plan there is nothing that the tools' variables could gainsay.
-            allow_loopback: true,
-            production: false,
-            seed: None,
-            localstack: None,
-            profile: None,
-            assume_role: None,
-        },
+            Environment { allow_loopback: true, ..Environment::new("gc", Provider::Aws, &region) }
+        }
     };
     prepare::settle_endpoint(&mut environment)?;
     environment.name_session("lifeboat-gc");

@@ -128,17 +128,13 @@ async fn control_plane(of_run: &EnvironmentRecord, files: &RunFiles) -> Result<A
         return Err(of_plan(&format!("{open} in [environment] is not set; export it")));
     }
     let mut environment = Environment {
-        name: of_run.name.clone(),
-        provider,
-        region: of_run.region.clone(),
         account: of_run.account.clone(),
         endpoint: of_run.endpoint.clone(),
         allow_loopback: true,
         production: of_run.production,
-        seed: None,
-        localstack: None,
         profile: written.profile,
         assume_role: written.assume_role,
+        ..Environment::new(&of_run.name, provider, &of_run.region)
     };
     environment.name_session("lifeboat-undo");
     prepare::identify(&environment, None, true).await?;

@@ -64,6 +64,25 @@ pub struct Environment {
     pub assume_role: Option<AssumeRole>,
 }
 
+impl Environment {
+    /// One of which nothing else is said.
+    pub fn new(name: &str, provider: Provider, region: &str) -> Self {
+        Self {
+            name: name.into(),
+            provider,
+            region: region.into(),
+            account: None,
+            endpoint: None,
+            allow_loopback: false,
+            production: false,
+            seed: None,
+            localstack: None,
+            profile: None,
+            assume_role: None,
+        }
+    }
+}
+
 /// Which LocalStack to start.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -266,17 +266,8 @@ mod tests {
 
     async fn aws(endpoint: Option<String>) -> Aws {
         let environment = lifeboat_model::Environment {
-            name: "test".into(),
-            provider: lifeboat_model::Provider::Sandbox,
-            region: "us-east-1".into(),
-            account: None,
             endpoint,
-            allow_loopback: false,
-            production: false,
-            seed: None,
-            localstack: None,
-            profile: None,
-            assume_role: None,
+            ..lifeboat_model::Environment::new("test", lifeboat_model::Provider::Sandbox, "us-east-1")
         };
         Aws::connect(&environment).await
     }

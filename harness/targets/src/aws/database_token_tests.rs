@@ -90,19 +90,7 @@ async fn a_token_is_the_one_that_boto3_makes(
 }
 
 fn environment() -> Environment {
-    Environment {
-        name: "test".into(),
-        provider: Provider::Sandbox,
-        region: "us-east-1".into(),
-        account: None,
-        endpoint: None,
-        allow_loopback: false,
-        production: false,
-        seed: None,
-        localstack: None,
-        profile: None,
-        assume_role: None,
-    }
+    Environment::new("test", Provider::Sandbox, "us-east-1")
 }
 
 #[tokio::test]

@@ -36,17 +36,8 @@ fn call<'a>(aws: &'a Aws, service: &str) -> BoxFuture<'a, Result<(), AwsError>> 
 
 async fn connection(port: u16) -> Aws {
     let environment = Environment {
-        name: "test".into(),
-        provider: Provider::Sandbox,
-        region: "us-east-1".into(),
-        account: None,
         endpoint: Some(format!("http://127.0.0.1:{port}")),
-        allow_loopback: false,
-        production: false,
-        seed: None,
-        localstack: None,
-        profile: None,
-        assume_role: None,
+        ..Environment::new("test", Provider::Sandbox, "us-east-1")
     };
     Aws::connect(&environment).await
 }

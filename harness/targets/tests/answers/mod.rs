@@ -26,19 +26,8 @@ const LANES: usize = 64;
 const LIMIT: Duration = Duration::from_secs(30);
 
 async fn clients(endpoint: String) -> Clients {
-    let environment = Environment {
-        name: "test".into(),
-        provider: Provider::Sandbox,
-        region: "us-east-1".into(),
-        account: None,
-        endpoint: Some(endpoint),
-        allow_loopback: false,
-        production: false,
-        seed: None,
-        localstack: None,
-        profile: None,
-        assume_role: None,
-    };
+    let environment =
+        Environment { endpoint: Some(endpoint), ..Environment::new("test", Provider::Sandbox, "us-east-1") };
     Clients::new(&Aws::connect(&environment).await)
 }
 

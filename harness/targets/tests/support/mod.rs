@@ -68,17 +68,8 @@ pub fn sdk(endpoint: &str) -> Client {
 /// The harness's client.
 pub async fn dynamo(endpoint: &str) -> Dynamo {
     let environment = Environment {
-        name: "test".into(),
-        provider: Provider::Sandbox,
-        region: "us-east-1".into(),
-        account: None,
         endpoint: Some(endpoint.to_owned()),
-        allow_loopback: false,
-        production: false,
-        seed: None,
-        localstack: None,
-        profile: None,
-        assume_role: None,
+        ..Environment::new("test", Provider::Sandbox, "us-east-1")
     };
     Dynamo::new(&Aws::connect(&environment).await)
 }
