@@ -20,19 +20,10 @@ fn params(longest_life: Option<Duration>) -> Params {
     "#;
     let plan = PlanFile::resolve(&PlanFile::raw(plan).unwrap(), &|_| None).unwrap();
     let ms = Duration::from_millis;
+    let probe = ProbeSettings { interval: ms(10), deadline: ms(100), notice: ms(10), api_interval: ms(10) };
     Params {
-        run_id: "r".into(),
-        drill: "d".into(),
-        target_name: "t".into(),
-        target: plan.targets["t"].clone(),
-        environment: plan.environment,
-        rto: None,
-        rpo: None,
-        options: Default::default(),
-        probe: ProbeSettings { interval: ms(10), deadline: ms(100), notice: ms(10), api_interval: ms(10) },
         safety: Safety { longest_life: longest_life.map(DurationText), ..Safety::default() },
-        confirmed: Default::default(),
-        own_sandbox: false,
+        ..Params::of("r", &plan, &plan.drills[0], plan.targets["t"].clone(), probe)
     }
 }
 

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use lifeboat_engine::{About, Check, Drill, OptionsError, Params, Plan, Step};
 use lifeboat_model::{DrillFacts, Measurements, Permission, Phase, TargetEntry};
+use schemars::{JsonSchema as _, Schema, SchemaGenerator};
 
 use crate::access::{act, end_sessions_text, needed_for};
 use crate::{lock, permissions};
@@ -44,6 +45,10 @@ impl Drill for ConnectionExhaustion {
                 ("stable_for", "how long fresh connections must succeed before it counts as recovered (1s)"),
             ],
         }
+    }
+
+    fn options_schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        Options::json_schema(generator)
     }
 
     fn plan(&self, params: &Params) -> Result<Plan, OptionsError> {

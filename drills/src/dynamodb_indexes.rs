@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use lifeboat_engine::{About, Check, Drill, OptionsError, Params, Plan, Step};
 use lifeboat_model::{DrillFacts, Figure, Measured, Measurements, Permission, Phase};
+use schemars::{JsonSchema as _, Schema, SchemaGenerator};
 
 use crate::access::{act, table_target};
 use crate::permissions;
@@ -34,6 +35,10 @@ impl Drill for DynamodbIndexes {
                  the last two may be left out",
             )],
         }
+    }
+
+    fn options_schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        Options::json_schema(generator)
     }
 
     fn plan(&self, params: &Params) -> Result<Plan, OptionsError> {

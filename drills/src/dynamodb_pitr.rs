@@ -6,6 +6,7 @@
 
 use lifeboat_engine::{About, Check, Drill, OptionsError, Params, Plan};
 use lifeboat_model::{DrillFacts, Measurements, Permission};
+use schemars::{JsonSchema as _, Schema, SchemaGenerator};
 
 use crate::dynamodb_restore::state::Way;
 use crate::dynamodb_restore::{checks, measure, options, permissions, plan};
@@ -29,6 +30,10 @@ impl Drill for DynamodbPitr {
                      takes (RTO) and what would be lost (RPO)",
             options: options::MEANINGS,
         }
+    }
+
+    fn options_schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        options::Options::json_schema(generator)
     }
 
     fn plan(&self, params: &Params) -> Result<Plan, OptionsError> {

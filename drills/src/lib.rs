@@ -19,5 +19,7 @@ mod restore;
 mod same;
 mod streams;
 
-pub use permissions::{connects_with_tokens, looks_at_instances, reads_secrets, watches_alarms};
-pub use registry::{catalogue, find};
+pub use permissions::{
+    connects_with_tokens, looks_at_instances, partition, reads_secrets, sends_notices, watches_alarms,
+};
+pub use registry::{catalogue, find, options_schemas};

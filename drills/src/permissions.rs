@@ -5,7 +5,9 @@
 //! what AWS asks the caller for: the keys (KMS) of encrypted databases, and EC2's groups and subnets.
 
 use lifeboat_engine::{OptionsError, Params};
-use lifeboat_model::{Permission, RdsInstanceTarget, TargetEntry, names_beside, own_names};
+use lifeboat_model::{
+    Notice, NoticeKind, Permission, RdsInstanceTarget, TargetEntry, names_beside, own_names,
+};
 use lifeboat_targets::{COPY_OF_TAG, EXPIRES_TAG, LOCK_TAG, RUN_TAG};
 
 use crate::access::ALLOW_TAG;
@@ -23,12 +25,7 @@ impl Arns {
             params
                 .wrong("a policy is for one account: give account in [environment] of the plan, or --account")
         })?;
-        let partition = match environment.region.split('-').next() {
-            Some("cn") => "aws-cn",
-            _ if environment.region.starts_with("us-gov-") => "aws-us-gov",
-            _ => "aws",
-        };
-        Ok(Self { place: [partition.into(), environment.region.clone(), account] })
+        Ok(Self { place: [partition(&environment.region).into(), environment.region.clone(), account] })
     }
 
     fn arn(&self, service: &str, rest: &str) -> String {
@@ -42,6 +39,15 @@ impl Arns {
 
     fn table(&self, name: &str) -> String {
         self.arn("dynamodb", &format!("table/{name}"))
+    }
+}
+
+/// The partition that a region is of.
+pub fn partition(region: &str) -> &'static str {
+    match region.split('-').next() {
+        Some("cn") => "aws-cn",
+        _ if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
     }
 }
 
@@ -98,6 +104,28 @@ pub fn exhausts(params: &Params, target: &RdsInstanceTarget) -> Result<Vec<Permi
 /// The look at the alarms of stop conditions. AWS tells of composite alarms only whom all are allowed.
 pub fn watches_alarms() -> Permission {
     Permission::new("WatchAlarms", ["cloudwatch:DescribeAlarms"], ["*"])
+}
+
+/// The notices that AWS sends: to each topic and no other, and from the sender's address alone. Which of the two identities SES
+/// knows, the address or its domain, is not in the plan.
+pub fn sends_notices(params: &Params, notices: &[Notice]) -> Result<Vec<Permission>, OptionsError> {
+    let mut all = Vec::new();
+    for notice in notices {
+        match &notice.kind {
+            NoticeKind::Sns { topic } => {
+                all.push(Permission::new("TellTopic", ["sns:Publish"], [topic.clone()]));
+            }
+            NoticeKind::Email { from, .. } => {
+                let arns = Arns::of(params)?;
+                let domain = from.rsplit('@').next().unwrap_or_default();
+                let identities = [from, domain].map(|name| arns.arn("ses", &format!("identity/{name}")));
+                let mail = Permission::new("TellByMail", ["ses:SendEmail"], identities);
+                all.push(mail.only_if("StringEquals", "ses:FromAddress", [from.clone()]));
+            }
+            NoticeKind::Slack { .. } | NoticeKind::Webhook { .. } | NoticeKind::Pushgateway { .. } => {}
+        }
+    }
+    Ok(all)
 }
 
 /// The passwords of targets that Secrets Manager keeps: each secret and no other. The end of an ARN is AWS's own choice, so

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use lifeboat_engine::{About, Check, Drill, OptionsError, Params, Plan, Step};
 use lifeboat_model::{DrillFacts, Measurements, Permission, Phase};
+use schemars::{JsonSchema as _, Schema, SchemaGenerator};
 
 use crate::access::{act, end_sessions_text, instance_target, needed_for};
 use crate::{lock, permissions};
@@ -44,6 +45,10 @@ impl Drill for RdsFailover {
                 ("notice", "how long after the fault call its effect may begin to show"),
             ],
         }
+    }
+
+    fn options_schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        Options::json_schema(generator)
     }
 
     fn plan(&self, params: &Params) -> Result<Plan, OptionsError> {

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use lifeboat_engine::{About, Check, Drill, OptionsError, Params, Plan, Step};
 use lifeboat_model::{DrillFacts, Measurements, Permission, Phase};
+use schemars::{Schema, SchemaGenerator};
 
 use crate::access::{act, instance_target};
 use crate::permissions::{self, Origin};
@@ -42,6 +43,10 @@ impl Drill for RdsPitr {
                      long it took (RTO), what would be lost (RPO), what the restore did not carry over",
             options: &options::MEANINGS,
         }
+    }
+
+    fn options_schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        options::schema(generator)
     }
 
     fn plan(&self, params: &Params) -> Result<Plan, OptionsError> {

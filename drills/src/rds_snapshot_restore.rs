@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use lifeboat_engine::{About, Check, Drill, OptionsError, Params, Plan, Step};
 use lifeboat_model::{DrillFacts, Measurements, Permission, Phase};
+use schemars::{Schema, SchemaGenerator};
 
 use crate::access::{act, instance_target};
 use crate::permissions::{self, Origin};
@@ -54,6 +55,10 @@ impl Drill for RdsSnapshotRestore {
                      (RTO), how old the snapshot was (RPO), what the restore did not carry over",
             options: &MEANINGS,
         }
+    }
+
+    fn options_schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        options::schema::<Own>(generator)
     }
 
     fn plan(&self, params: &Params) -> Result<Plan, OptionsError> {

@@ -11,6 +11,7 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, Writer};
 
 use crate::clean_xml;
+use crate::controls::{controls_line, evidences};
 
 /// What stands for a run that did not come to its end.
 const INCOMPLETE: &str = "the run was killed, or its last lines could not be written: what it says of its end proves nothing; \
@@ -25,7 +26,7 @@ pub fn junit(record: &RunRecord) -> Result<Vec<u8>, String> {
     for drill in &record.drills {
         let mut suite = TestSuiteBuilder::new(&clean_xml(&drill.name));
         suite.set_timestamp(record.started_at);
-        for case in cases(drill) {
+        for case in cases(record, drill) {
             suite.add_testcase(case);
         }
         report.add_testsuite(suite.build());
@@ -69,7 +70,7 @@ fn with_whole_milliseconds(xml: &[u8]) -> Result<Vec<u8>, quick_xml::Error> {
     }
 }
 
-fn cases(drill: &DrillRecord) -> Vec<TestCase> {
+fn cases(record: &RunRecord, drill: &DrillRecord) -> Vec<TestCase> {
     let mut cases = Vec::new();
     if drill.verdict == Verdict::Skipped {
         cases.push(skipped(drill, "drill", &drill.reason));
@@ -101,6 +102,13 @@ fn cases(drill: &DrillRecord) -> Vec<TestCase> {
         }
         Restoration::Residue => error(drill, "clean-up", "residue", &drill.residue.join("; ")),
     });
+    // What is evidenced is shown, and what is not is no failure of its own.
+    if let Some(line) = controls_line(record, drill) {
+        cases.push(match evidences(record, drill) {
+            true => finish(drill, TestCaseBuilder::success(&label(drill, "controls"), span(0.0)), &line),
+            false => skipped(drill, "controls", &line),
+        });
+    }
     cases
 }
 

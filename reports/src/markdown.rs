@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use lifeboat_model::{DrillRecord, Judgement, Restoration, RunRecord, Verdict};
 
+use crate::controls::controls_line;
 use crate::inert::inert_line;
 use crate::words::{self, SIMULATED, of_drill, of_judgement};
 
@@ -39,6 +40,12 @@ pub fn markdown(record: &RunRecord) -> String {
     }
     if left_out > 0 {
         let _ = writeln!(text, "\n{left_out} more drills have no room here: see report.html.");
+    }
+    for drill in &record.drills {
+        let Some(line) = controls_line(record, drill) else { continue };
+        if text.len() < MOST / 2 {
+            let _ = write!(text, "\nControls of {}: {}\n", code(&drill.name), escaped(&line));
+        }
     }
     let mut cut = 0;
     for drill in record.drills.iter().filter(|drill| !good(drill)) {
@@ -122,7 +129,7 @@ fn shortened(text: &str) -> String {
 
 /// Text on one line that means nothing to Markdown. A mark without width behind `@`, `#`, `:` and `.` keeps mentions,
 /// references and bare addresses from becoming links.
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let line = shortened(text);
     let mut out = String::with_capacity(line.len() + line.len() / 8);
     let mut letters = line.chars().peekable();
@@ -146,7 +153,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// A name as code: nothing in it is looked at, with a fence that is longer than any in it.
-fn code(text: &str) -> String {
+pub fn code(text: &str) -> String {
     let line = shortened(text);
     let longest = line.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);

@@ -1,4 +1,4 @@
-//! Metrics of a run, for a folder that node_exporter's textfile collector reads.
+//! Metrics of a run, for a folder that node_exporter's textfile collector reads, or for a Pushgateway.
 //!
 //! The text is valid OpenMetrics and valid in Prometheus' own format, which that collector reads: all are gauges without
 //! timestamps, no name ends as OpenMetrics keeps for other kinds (`_total`, `_created`, `_bucket`), and `# EOF`, which
@@ -7,6 +7,8 @@
 
 use std::fmt::Write as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lifeboat_model::{DrillRecord, Measured, Restoration, Rpo, RunRecord, Verdict};
 
 use crate::inert::inert_line;
@@ -133,6 +135,20 @@ pub fn openmetrics(record: &RunRecord) -> String {
     );
     text.push_str("# EOF\n");
     text
+}
+
+/// Where a Pushgateway keeps the metrics of a record: what is put there takes the place of what was there. A group is a plan's
+/// file in an environment, so that the drills of one plan do not take away those of another.
+///
+/// The values are in base64 (RFC 4648, for addresses): names may hold a `/`, which a path cannot.
+pub fn pushgateway_path(record: &RunRecord) -> String {
+    let plan = record.plan.source.rsplit('/').next().unwrap_or_default();
+    let part = |name: &str, value: &str| match inert_line(value) {
+        // A Pushgateway's word for nothing.
+        empty if empty.is_empty() => format!("/{name}@base64/="),
+        value => format!("/{name}@base64/{}", URL_SAFE_NO_PAD.encode(value)),
+    };
+    format!("/metrics/job/lifeboat{}{}", part("environment", &record.environment.name), part("plan", plan))
 }
 
 fn of_drill(record: &RunRecord, drill: &DrillRecord) -> String {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use lifeboat_model::{DrillRecord, Judgement, Measured, Restoration, Rpo, RunRecord, Verdict};
 
 use crate::clean_line;
-use crate::words::interval;
+use crate::words::{interval, unsent};
 
 /// The summary of a record, line by line.
 pub fn summary(record: &RunRecord) -> String {
@@ -39,6 +39,9 @@ pub fn summary(record: &RunRecord) -> String {
         let (by, at) = (step.by_s.abs(), step.at_s);
         let _ =
             writeln!(text, "  the wall clock was set {way} by {by:.1} s by {at:.1} s into the run{perhaps}");
+    }
+    for line in unsent(record) {
+        let _ = writeln!(text, "  {}", clean_line(&line));
     }
     if record.restoration == Restoration::Residue {
         let _ = writeln!(

@@ -5,7 +5,7 @@ use askama::Template;
 use lifeboat_model::{
     DrillRecord, Judgement, Measured, Restoration, Rpo, RunRecord, StepEnd, UndoEnd, Verdict,
 };
-use time::macros::format_description;
+use time::macros::{datetime, format_description};
 use time::{Duration, OffsetDateTime};
 
 /// What a simulated run says of itself, wherever it says anything.
@@ -148,6 +148,7 @@ pub fn remarks(record: &RunRecord) -> Vec<String> {
         let at = duration(stop.at_s);
         lines.push(format!("stop condition `{}` tripped at {at}: {}", stop.condition, stop.why));
     }
+    lines.extend(unsent(record));
     for step in &record.clock_steps {
         let (way, perhaps) = match step.by_s < 0.0 {
             true => ("back", ""),
@@ -157,6 +158,14 @@ pub fn remarks(record: &RunRecord) -> Vec<String> {
         lines.push(format!("the wall clock was set {way} by {by} by {at} into the run{perhaps}"));
     }
     lines
+}
+
+/// The notices that were not sent, a line for each.
+pub fn unsent(record: &RunRecord) -> impl Iterator<Item = String> {
+    record.notices.iter().filter_map(|notice| {
+        let error = notice.error.as_ref()?;
+        Some(format!("the notice `{}` ({}) was not sent: {error}", notice.name, notice.kind))
+    })
 }
 
 /// Seconds as people read them: as many digits as say something.
@@ -234,20 +243,32 @@ pub fn rpo(drill: &DrillRecord) -> String {
 pub fn objective(seconds: Option<f64>) -> String {
     let Some(seconds) = seconds else { return "none".into() };
     let whole = seconds.fract() == 0.0 && (seconds < 7_200.0 || seconds % 60.0 == 0.0);
-    let text = if whole && seconds >= 120.0 { duration(seconds) } else { format!("{seconds} s") };
+    let text = if (whole && seconds >= 120.0) || seconds >= 1e9 {
+        duration(seconds)
+    } else {
+        format!("{seconds} s")
+    };
     format!("≤ {text}")
+}
+
+/// The same moment, UTC; what no calendar has there is the first or the last moment that can be written.
+pub fn utc(at: OffsetDateTime) -> OffsetDateTime {
+    let late = at.year() > 5_000;
+    at.checked_to_offset(time::UtcOffset::UTC)
+        .filter(|at| (0..=9_999).contains(&at.year()))
+        .unwrap_or(if late { datetime!(9999-12-31 23:59:59 UTC) } else { datetime!(0000-01-01 0:00 UTC) })
 }
 
 /// A moment of the day, UTC, to the millisecond.
 pub fn clock(at: OffsetDateTime) -> String {
     let format = format_description!("[hour]:[minute]:[second].[subsecond digits:3]");
-    at.to_offset(time::UtcOffset::UTC).format(&format).unwrap_or_default()
+    utc(at).format(&format).unwrap_or_default()
 }
 
 /// A date and a moment of the day, UTC.
 pub fn date(at: OffsetDateTime) -> String {
     let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
-    at.to_offset(time::UtcOffset::UTC).format(&format).unwrap_or_default()
+    utc(at).format(&format).unwrap_or_default()
 }
 
 /// So many seconds after a moment; what no calendar has is the last or the first that there is.
@@ -310,6 +331,13 @@ mod tests {
             ["≤ 0 s", "≤ 0.5 s", "≤ 5.004 s", "≤ 60 s", "≤ 2 min 00 s", "≤ 60 min 00 s", "≤ 7261 s"]
         );
         assert_eq!(objective(None), "none");
+    }
+
+    #[test]
+    fn moments_that_utc_does_not_have_are_its_first_and_last() {
+        assert_eq!(date(datetime!(9999-12-31 23:59:59 -23:59)), "9999-12-31 23:59:59 UTC");
+        assert_eq!(date(datetime!(0000-01-01 0:00 +23:59)), "0000-01-01 00:00:00 UTC");
+        assert_eq!(date(datetime!(2026-11-20 1:00 +2:00)), "2026-11-19 23:00:00 UTC");
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 mod support;
 
-use lifeboat_model::{RunRecord, Verdict};
+use lifeboat_model::{Measured, RunRecord, Span, Verdict};
+use time::macros::datetime;
 
-use support::{one_of, one_of_each};
+use support::{one_of, one_of_each, with_history};
 
 fn junit_text(record: &RunRecord) -> String {
     String::from_utf8(lifeboat_reports::junit(record).expect("XML")).expect("UTF-8")
@@ -40,6 +41,41 @@ fn html_of_every_verdict() {
             format!("{policy}'sha256-…'; base-uri{more}<style>…</style>{after}")
         );
     }
+}
+
+/// Runs that are not like it are not beside it.
+#[test]
+fn html_of_a_drill_with_earlier_runs() {
+    let record = with_history(one_of(one_of_each().drills.swap_remove(0)));
+    let page = String::from_utf8(lifeboat_reports::html(&record).expect("a page")).expect("UTF-8");
+    let (_, rest) = page.split_once("<h3>Against earlier runs</h3>").expect("the section");
+    let (section, _) = rest.split_once("<h3>").expect("its end");
+    assert!(!section.contains("unlike"));
+    insta::assert_snapshot!(section);
+}
+
+/// Whatever an earlier run says, the page of this one can be made, and says no less of it.
+#[test]
+fn html_of_a_drill_with_strange_earlier_runs() {
+    let mut record = with_history(one_of(one_of_each().drills.swap_remove(0)));
+    let strange = [(-5.0, Some(1.7e308)), (9.0, Some(1.0)), (0.0, Some(0.0)), (1e300, None)];
+    for (line, (lower_s, upper_s)) in record.earlier.iter_mut().zip(strange) {
+        line.drills[0].rto = Some(Span { lower_s, upper_s });
+        line.drills[0].rto_objective_s = upper_s;
+        line.started_at = datetime!(9999-12-31 23:59:59 -23:59);
+    }
+    let page = |record: &RunRecord| {
+        String::from_utf8(lifeboat_reports::html(record).expect("a page")).expect("UTF-8")
+    };
+    let text = page(&record);
+    assert!(!text.contains("NaN") && !text.contains("inf ") && text.contains("RTO of the last 12"));
+    assert!(!text.contains("000000000000"), "labels are short");
+    for drill in record.earlier.iter_mut().flat_map(|line| &mut line.drills) {
+        drill.rto = None;
+    }
+    record.drills[0].measurements.rto = Measured::not("the drill ended before it");
+    let text = page(&record);
+    assert!(!text.contains("RTO of the last") && text.contains("This run and the 11 before it"));
 }
 
 #[test]

@@ -7,18 +7,7 @@ use std::process::Command;
 
 use lifeboat_model::{Judgement, Measured, Restoration, RunRecord, Stream, Verdict};
 
-use support::{kept, with};
-
-fn python() -> PathBuf {
-    std::env::var_os("LIFEBOAT_PYTHON").map_or_else(
-        || {
-            let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv/bin/python");
-            assert!(made.exists(), "there is no {}: ci/test.sh makes it", made.display());
-            made
-        },
-        PathBuf::from,
-    )
-}
+use support::{kept, python, with, with_history};
 
 /// What a Python script says, and whether it ended well.
 fn run(command: &mut Command) -> String {
@@ -81,12 +70,17 @@ fn invalid() -> RunRecord {
 #[test]
 fn a_browser_has_nothing_to_say_against_them() {
     let folder = folder("pages");
-    let pages =
-        [("passed", of(&[0, 2])), ("failed", failed()), ("invalid", invalid())].map(|(name, record)| {
-            let path = folder.join(format!("{name}.html"));
-            std::fs::write(&path, lifeboat_reports::html(&record).expect("a page")).expect("written");
-            path
-        });
+    let pages = [
+        ("passed", of(&[0, 2])),
+        ("failed", failed()),
+        ("invalid", invalid()),
+        ("trend", with_history(of(&[0]))),
+    ]
+    .map(|(name, record)| {
+        let path = folder.join(format!("{name}.html"));
+        std::fs::write(&path, lifeboat_reports::html(&record).expect("a page")).expect("written");
+        path
+    });
     println!("screenshots are in {}", folder.display());
     assert_eq!(problems(&folder, &[], &pages), "");
 }

@@ -8,6 +8,7 @@ use lifeboat_model::{DurationText, LockedTarget, Password, TargetEntry, UndoActi
 use lifeboat_targets::Aws;
 use lifeboat_targets::postgres::{ConnectionLimits, LimitScope, Server, Session};
 use lifeboat_targets::rds::{InstanceView, Rds};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::access;
@@ -15,9 +16,10 @@ use crate::lock::Locks;
 use crate::same;
 
 /// The drill's options in the plan.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Options {
+    #[schemars(range(min = 1))]
     pub connections: Option<u32>,
     hold: Option<DurationText>,
     stable_for: Option<DurationText>,

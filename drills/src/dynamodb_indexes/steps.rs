@@ -8,6 +8,7 @@ use lifeboat_engine::{Context, OptionsError, Params, StepError, wait_for};
 use lifeboat_model::DynamodbTableTarget;
 use lifeboat_targets::Aws;
 use lifeboat_targets::dynamodb::{Dynamo, IndexAnswer, IndexView, TableView};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::access::is_of_the_run;
@@ -16,17 +17,18 @@ use crate::access::is_of_the_run;
 const CONSISTENT_WITHIN: Duration = Duration::from_secs(10);
 
 /// What an index carries of an item.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Projection {
     /// `ALL` or `KEYS_ONLY`.
+    #[schemars(extend("enum" = ["ALL", "KEYS_ONLY"]))]
     Kind(String),
     /// The keys and these attributes.
     Include(Vec<String>),
 }
 
 /// An index as the plan declares it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Declared {
     /// Its name.
@@ -40,9 +42,10 @@ pub struct Declared {
 }
 
 /// The drill's options in the plan.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Options {
+    #[schemars(length(min = 1))]
     indexes: Vec<Declared>,
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use lifeboat_engine::{OptionsError, Params};
 use lifeboat_model::{DurationText, Provider};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Their meaning, for the catalogue.
@@ -21,7 +22,7 @@ pub const MEANINGS: &[(&str, &str)] = &[
 ];
 
 /// How source and copy are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Compare {
     /// Every item.
@@ -34,7 +35,7 @@ pub enum Compare {
 }
 
 /// What a setting is that the copy lacks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SettingsRule {
     /// Something to report: AWS drops it.
@@ -45,7 +46,7 @@ pub enum SettingsRule {
 }
 
 /// The drill's options in the plan.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Options {
     canary_key: Option<BTreeMap<String, String>>,

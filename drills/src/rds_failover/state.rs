@@ -8,6 +8,7 @@ use lifeboat_model::{DurationText, Elapsed, LockedTarget, ProbeMode, RdsInstance
 use lifeboat_targets::Aws;
 use lifeboat_targets::postgres::{LedgerTable, Server};
 use lifeboat_targets::rds::{InstanceView, Rds};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::access;
@@ -15,7 +16,7 @@ use crate::lock::Locks;
 use crate::streams::Slots;
 
 /// The drill's options in the plan.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Options {
     probe_interval: Option<DurationText>,

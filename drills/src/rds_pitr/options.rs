@@ -2,6 +2,7 @@
 
 use lifeboat_engine::{OptionsError, Params};
 use lifeboat_model::RdsInstanceTarget;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
 use crate::restore::options::{self, CopyOptions};
@@ -27,12 +28,17 @@ pub const MEANINGS: [(&str, &str); 13] = {
 };
 
 /// The options that only this drill has.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Own {
     pub keep: bool,
     pub promote: bool,
     pub writes_stopped: bool,
+}
+
+/// The schema of all options.
+pub fn schema(generator: &mut SchemaGenerator) -> Schema {
+    options::schema::<Own>(generator)
 }
 
 pub fn read(params: &Params, target: &RdsInstanceTarget) -> Result<(Own, CopyOptions), OptionsError> {

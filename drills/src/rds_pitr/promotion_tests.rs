@@ -34,20 +34,8 @@ fn scene(address: &str) -> Scene {
     let plan = PlanFile::resolve(&PlanFile::raw(&plan).unwrap(), &|_| Some("secret".into())).unwrap();
     let TargetEntry::RdsInstance(target) = plan.targets["t"].clone() else { panic!("another kind") };
     let ms = Duration::from_millis;
-    let params = Params {
-        run_id: "r".into(),
-        drill: "d".into(),
-        target_name: "t".into(),
-        target: plan.targets["t"].clone(),
-        environment: plan.environment,
-        rto: None,
-        rpo: None,
-        options: Default::default(),
-        probe: ProbeSettings { interval: ms(10), deadline: ms(100), notice: ms(10), api_interval: ms(10) },
-        safety: Default::default(),
-        confirmed: Default::default(),
-        own_sandbox: false,
-    };
+    let probe = ProbeSettings { interval: ms(10), deadline: ms(100), notice: ms(10), api_interval: ms(10) };
+    let params = Params::of("r", &plan, &plan.drills[0], plan.targets["t"].clone(), probe);
     Scene::new(&params, &target, Default::default()).renaming(true)
 }
 

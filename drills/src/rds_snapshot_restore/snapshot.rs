@@ -8,6 +8,7 @@ use lifeboat_targets::Claim;
 use lifeboat_targets::postgres::validate::{Since, write_marks};
 use lifeboat_targets::postgres::{PgError, server_clock};
 use lifeboat_targets::rds::{Rds, SnapshotView};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::access::act;
@@ -17,7 +18,7 @@ use crate::restore::scene::Scene;
 use crate::same;
 
 /// The option that only this drill has.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Own {
     snapshot: Option<String>,

@@ -5,8 +5,10 @@ use std::time::Duration;
 use lifeboat_engine::{OptionsError, Params};
 use lifeboat_model::{DurationText, Port, Provider};
 use lifeboat_targets::postgres::validate::{Expectations, QueryExpectation, TableExpectation};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::places;
 
@@ -28,7 +30,7 @@ pub const MEANINGS: [(&str, &str); 10] = [
 ];
 
 /// The options that every restore of an instance has.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CopyOptions {
     give_up: Option<DurationText>,
@@ -47,6 +49,19 @@ pub struct CopyOptions {
     #[serde(default)]
     show_values: bool,
     validate_within: Option<DurationText>,
+}
+
+/// The schema of a drill's own options and those of every restore, as one object.
+pub fn schema<Own: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = CopyOptions::json_schema(generator);
+    for (key, own) in std::mem::take(Own::json_schema(generator).ensure_object()) {
+        match (schema.ensure_object().entry(key).or_insert_with(|| own.clone()), own) {
+            (Value::Object(all), Value::Object(own)) => all.extend(own),
+            (Value::Array(all), Value::Array(own)) => all.extend(own),
+            _ => {}
+        }
+    }
+    schema
 }
 
 /// Reads the options of a drill: its own, which have these keys, and those of every restore.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use lifeboat_model::parse_duration;
 
+use crate::history_place::HistoryPlace;
+
 /// Disaster-recovery drills on databases: they measure RTO and RPO as clients see them, prove the data, and clean up.
 #[derive(Debug, Parser)]
 #[command(name = "lifeboat", version, arg_required_else_help = true)]
@@ -38,6 +40,10 @@ pub enum Command {
     History(HistoryArgs),
     /// Show what differs between two runs
     Diff(DiffArgs),
+    /// Show which controls the drills of runs evidence, and where evidence is missing
+    Controls(ControlsArgs),
+    /// Print the JSON Schema of plans, of records or of the event stream
+    Schema(SchemaArgs),
     /// Find what runs left in an account and region, and delete what has expired; needs no journal
     Gc(GcArgs),
     /// The local sandbox: the AWS API over real PostgreSQL servers
@@ -61,15 +67,16 @@ pub struct RunArgs {
     /// Sign the record with this private key (`lifeboat keygen`)
     #[arg(long, value_name = "FILE")]
     pub sign_key: Option<PathBuf>,
-    /// The history that the run is added to [default: lifeboat-runs/history.jsonl, and none with --out]
-    #[arg(long, value_name = "FILE")]
-    pub history: Option<PathBuf>,
+    /// The history that the run is added to, a file or s3://BUCKET/PREFIX [default: lifeboat-runs/history.jsonl, and none
+    /// with --out]
+    #[arg(long, value_name = "PLACE", value_parser = HistoryPlace::parser())]
+    pub history: Option<HistoryPlace>,
     #[command(flatten)]
     pub sandbox: SandboxOptions,
     /// Releases a target for drills: the identifier of an instance, the name of a table, or HOST:PORT of a plain server
     #[arg(long = "confirm", value_name = "ID")]
     pub confirmed: Vec<String>,
-    /// Events on stdout, one JSON object a line
+    /// Events on stdout, one JSON object a line, the verdict last (docs/automation.md)
     #[arg(long)]
     pub json: bool,
     /// No progress and no summary
@@ -102,6 +109,9 @@ pub struct IamPolicyArgs {
     /// The AWS account [default: that of the plan's environment]
     #[arg(long, value_name = "ACCOUNT")]
     pub account: Option<String>,
+    /// Also what the history of the runs needs, where it is s3://BUCKET/PREFIX
+    #[arg(long, value_name = "PLACE", value_parser = HistoryPlace::parser())]
+    pub history: Option<HistoryPlace>,
     /// Instead: the policy of whoever takes on the plan's role
     #[arg(long)]
     pub caller: bool,
@@ -111,12 +121,12 @@ pub struct IamPolicyArgs {
 pub struct JudgeArgs {
     /// The run's folder
     pub dir: PathBuf,
-    /// Sign the record, as `run` does; for a run that was killed
+    /// Sign the record, as `run` does; for a run that was killed, could not be signed, or is not in its history
     #[arg(long, value_name = "FILE")]
     pub sign_key: Option<PathBuf>,
-    /// The history that a run that was killed is added to
-    #[arg(long, value_name = "FILE")]
-    pub history: Option<PathBuf>,
+    /// The history that the run is added to, unless it is in it: a file or s3://BUCKET/PREFIX
+    #[arg(long, value_name = "PLACE", value_parser = HistoryPlace::parser())]
+    pub history: Option<HistoryPlace>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -142,16 +152,16 @@ pub struct VerifyArgs {
     /// The signer's public key
     #[arg(long, value_name = "FILE")]
     pub key: PathBuf,
-    /// Also verify the run's place in this history
-    #[arg(long, value_name = "FILE")]
-    pub history: Option<PathBuf>,
+    /// Also verify the run's place in this history, a file or s3://BUCKET/PREFIX
+    #[arg(long, value_name = "PLACE", value_parser = HistoryPlace::parser())]
+    pub history: Option<HistoryPlace>,
 }
 
 #[derive(Debug, ClapArgs)]
 pub struct HistoryArgs {
-    /// The history's file, or the folder that it is in
-    #[arg(default_value = "lifeboat-runs")]
-    pub path: PathBuf,
+    /// The history's file, the folder that it is in, or s3://BUCKET/PREFIX
+    #[arg(default_value = "lifeboat-runs", value_parser = HistoryPlace::parser())]
+    pub place: HistoryPlace,
     /// Only the drill of this name; may be given more than once
     #[arg(long = "drill", value_name = "NAME")]
     pub drills: Vec<String>,
@@ -169,6 +179,38 @@ pub struct DiffArgs {
     pub before: PathBuf,
     /// The folder of the other
     pub after: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ControlsArgs {
+    /// The folders of runs, or folders that hold them
+    #[arg(required = true)]
+    pub dirs: Vec<PathBuf>,
+    /// What to make
+    #[arg(long, value_enum, default_value_t = ControlsFormatArg::Markdown)]
+    pub format: ControlsFormatArg,
+    /// The file to write, or - for stdout
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub out: PathBuf,
+    /// As of the end of this day, UTC, as in 2026-11-30 [default: now]
+    #[arg(long, value_name = "DATE", value_parser = crate::controls_cmd::parse_day)]
+    pub at: Option<time::Date>,
+    /// The signer's public key: a run that is not as it was signed with it evidences nothing
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Fail where a control has no evidence within its period
+    #[arg(long)]
+    pub fail_on_gap: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ControlsFormatArg {
+    /// For people
+    Markdown,
+    /// For a spreadsheet
+    Csv,
+    /// OSCAL assessment results, JSON
+    Oscal,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -199,6 +241,26 @@ pub enum FormatArg {
     Json,
     /// What a run says at its end
     Summary,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct SchemaArgs {
+    /// Of what
+    #[arg(value_enum)]
+    pub of: SchemaArg,
+    /// The file to write, or - for stdout
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub out: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaArg {
+    /// Plan files
+    Plan,
+    /// record.json
+    Record,
+    /// Each line of `run --json`, and of journal.jsonl
+    Events,
 }
 
 #[derive(Debug, ClapArgs)]

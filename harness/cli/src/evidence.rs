@@ -7,18 +7,13 @@ use std::path::Path;
 use lifeboat_engine::RunFiles;
 use lifeboat_model::{FileDigest, RunRecord};
 use lifeboat_reports::{
-    BUNDLE, Bundle, Facts, Link, Of, PublicKey, SIGNED, SigningKey, Statement, UNDO_JOURNAL, Undone,
-    clean_line, verify_md,
+    BUNDLE, Bundle, Facts, Link, Of, PublicKey, SIGNED, Statement, UNDO_JOURNAL, Undone, clean_line,
+    verify_md,
 };
 use sha2::{Digest as _, Sha256};
 
 use crate::failure::Failure;
-
-/// Reads the key to sign with: before anything is done that it could not sign.
-pub fn signing_key(path: &Path) -> Result<SigningKey, Failure> {
-    let wrong = |why: &dyn std::fmt::Display| Failure::usage(format!("key {}: {why}", path.display()));
-    SigningKey::from_pem(&fs::read_to_string(path).map_err(|cause| wrong(&cause))?).map_err(|why| wrong(&why))
-}
+use crate::signer::Signer;
 
 /// Reads a key to verify with.
 pub fn public_key(path: &Path) -> Result<PublicKey, Failure> {
@@ -26,18 +21,54 @@ pub fn public_key(path: &Path) -> Result<PublicKey, Failure> {
     PublicKey::from_pem(&fs::read_to_string(path).map_err(|cause| wrong(&cause))?).map_err(|why| wrong(&why))
 }
 
-/// Signs a run whose record is written, and says in its folder how to verify it. Gives the digest of the statement.
-pub fn sign_run(
+/// The statement about a run whose record is written. It is the same whenever it is made.
+pub fn statement_of(
     files: &RunFiles,
     record: &RunRecord,
-    key: &SigningKey,
     previous: Option<Link>,
-) -> Result<String, Failure> {
+) -> Result<Statement, Failure> {
     let digests: Vec<FileDigest> =
         SIGNED.iter().map(|name| files.digest(name)).collect::<Result<_, _>>().map_err(Failure::internal)?;
-    let digest = sign(files, BUNDLE, &Statement::of_run(record, &digests, previous), key)?;
+    Ok(Statement::of_run(record, &digests, previous))
+}
+
+/// The digest by which a link or a line names a statement.
+pub fn digest_of(statement: &Statement) -> String {
+    hex(&statement.bytes())
+}
+
+/// The statement in a run's bundle, if the run has one. Its signature is not verified: that takes the public key.
+///
+/// # Errors
+/// If it is no statement about this run and its files as they are.
+pub fn signed_statement(files: &RunFiles, record: &RunRecord) -> Result<Option<Statement>, Failure> {
+    let path = files.path(BUNDLE);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let wrong = |why: &str| {
+        Failure::usage(format!("{}: {why}; move it away to have the run signed anew", path.display()))
+    };
+    let bytes = read_bundle(&path).map_err(|why| wrong(&why))?.payload().unwrap_or_default();
+    let statement: Statement =
+        serde_json::from_slice(&bytes).map_err(|error| wrong(&clean_line(&error.to_string())))?;
+    let made = statement_of(files, record, statement.predicate.lifeboat.previous.clone())?;
+    if made.bytes() != bytes {
+        return Err(wrong("it is not about the run's files as they are now"));
+    }
+    Ok(Some(statement))
+}
+
+/// Signs a run's statement, and says in the run's folder how to verify it. Gives the digest of the statement.
+pub async fn sign_run(files: &RunFiles, statement: &Statement, key: &Signer) -> Result<String, Failure> {
+    // Before the bundle, with which the run counts as signed.
     files.write("VERIFY.md", verify_md(&key.public()).as_bytes()).map_err(Failure::internal)?;
-    Ok(digest)
+    sign(files, BUNDLE, statement, key).await
+}
+
+/// How many undos of a run are signed.
+pub fn signed_undos(files: &RunFiles) -> Result<u32, Failure> {
+    undos(files).map_err(Failure::internal)
 }
 
 /// What an undo's statement follows: a run that was signed with the same key, and the undos after it.
@@ -47,11 +78,28 @@ pub struct Signed {
     number: u32,
 }
 
+/// How many bytes of the undos' journal the last bundle of an undo is about, as that says; its signature is not verified.
+pub fn undone_and_signed(files: &RunFiles) -> Result<u64, String> {
+    let name = match undos(files)? {
+        0 => return Ok(0),
+        number => undo_bundle(number),
+    };
+    let wrong = |why: String| format!("{name}: {}", clean_line(&why));
+    let bytes = read_bundle(&files.path(&name)).map_err(wrong)?.payload().unwrap_or_default();
+    let statement: Statement = serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
+    Ok(statement
+        .subject
+        .iter()
+        .filter_map(|subject| subject.annotations.as_ref())
+        .map(|length| length.bytes)
+        .sum())
+}
+
 /// Verifies what an undo's statement would follow, before anything is undone.
 ///
 /// # Errors
 /// If the run was not signed with this key, or was changed since.
-pub fn signed_run(files: &RunFiles, key: &SigningKey) -> Result<Signed, String> {
+pub fn signed_run(files: &RunFiles, key: &Signer) -> Result<Signed, String> {
     let all = verify_all(files, &key.public())?;
     let (run, last) = (&all[0], &all[all.len() - 1]);
     let last = Link { run_id: run.facts.run_id.clone(), sha256: last.statement_sha256.clone() };
@@ -59,20 +107,20 @@ pub fn signed_run(files: &RunFiles, key: &SigningKey) -> Result<Signed, String> 
 }
 
 /// Signs what `lifeboat undo` did on a signed run, in a file of its own, which it gives.
-pub fn sign_undo(
+pub async fn sign_undo(
     files: &RunFiles,
     signed: Signed,
     undone: &Undone,
-    key: &SigningKey,
+    key: &Signer,
 ) -> Result<String, Failure> {
     let journal = files.digest(UNDO_JOURNAL).map_err(Failure::internal)?;
     let name = undo_bundle(signed.number);
-    sign(files, &name, &Statement::of_undo(&signed.run, &journal, undone, signed.last), key)?;
+    sign(files, &name, &Statement::of_undo(&signed.run, &journal, undone, signed.last), key).await?;
     Ok(name)
 }
 
-fn sign(files: &RunFiles, name: &str, statement: &Statement, key: &SigningKey) -> Result<String, Failure> {
-    let bundle = Bundle::sign(statement, key).map_err(Failure::internal)?;
+async fn sign(files: &RunFiles, name: &str, statement: &Statement, key: &Signer) -> Result<String, Failure> {
+    let bundle = key.sign(statement).await?;
     files.write_json(name, &bundle).map_err(Failure::internal)?;
     Ok(hex(&statement.bytes()))
 }
@@ -102,10 +150,10 @@ pub struct Verified {
 pub struct SignedFile {
     /// Its name.
     pub name: String,
+    /// SHA-256 of it then, hexadecimal.
+    pub sha256: String,
     /// How long it was then.
     pub bytes: u64,
-    /// How many bytes it has grown by since.
-    pub since: u64,
 }
 
 /// Verifies the run's bundle and those of its undos: what they are about, and that each follows the one before. The run's is the
@@ -176,11 +224,7 @@ fn verify(files: &RunFiles, name: &str, of: Of, key: &PublicKey) -> Result<Verif
         if now.len() != bytes && of == Of::Run {
             return Err(format!("{} is not what was signed: it has grown since", at.display()));
         }
-        verified.push(SignedFile {
-            name: subject.name.clone(),
-            bytes,
-            since: now.len().saturating_sub(bytes),
-        });
+        verified.push(SignedFile { name: subject.name.clone(), sha256: found, bytes });
     }
     Ok(Verified {
         name: name.into(),
@@ -211,7 +255,8 @@ fn digest_of_first(path: &Path, bytes: u64) -> std::io::Result<String> {
     Ok(to_hex(&hash.finalize()))
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// SHA-256, hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
     to_hex(&Sha256::digest(bytes))
 }
 

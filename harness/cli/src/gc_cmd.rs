@@ -10,9 +10,11 @@ use lifeboat_targets::{Aws, Leftover, LeftoverKind, Standing, delete_leftover, f
 use time::OffsetDateTime;
 
 use crate::args::GcArgs;
+use crate::control_plane;
 use crate::failure::Failure;
-use crate::prepare::{self, Source};
+use crate::prepare::Source;
 use crate::print::{errln, outln};
+use crate::stores::region_of_tools;
 
 /// How long one may take to go: an instance that AWS is still making is not let go of for up to an hour.
 const PATIENCE: Duration = Duration::from_secs(3600);
@@ -20,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(3600);
 /// Lists what runs left in the account and region, and deletes what may be deleted of it.
 pub async fn gc(args: &GcArgs) -> Result<ExitCode, Failure> {
     let mut environment = environment(args)?;
-    let (record, _) = prepare::identify(&environment, None, true).await?;
+    let (record, _) = control_plane::identify(&environment, None, true).await?;
     // With whatever credentials: nothing of another account is looked at from here on.
     environment.account = record.account.clone().or(environment.account);
     let aws = Aws::connect(&environment).await;
@@ -82,7 +84,7 @@ fn environment(args: &GcArgs) -> Result<Environment, Failure> {
             Environment { allow_loopback: true, ..Environment::new("gc", Provider::Aws, &region) }
         }
     };
-    prepare::settle_endpoint(&mut environment)?;
+    control_plane::settle_endpoint(&mut environment)?;
     environment.name_session("lifeboat-gc");
     if environment.endpoint.is_none() && environment.provider != Provider::Aws {
         return Err(Failure::usage(format!(
@@ -92,11 +94,6 @@ fn environment(args: &GcArgs) -> Result<Environment, Failure> {
         )));
     }
     Ok(environment)
-}
-
-fn region_of_tools() -> Option<String> {
-    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION"))
 }
 
 fn is_named(leftover: &Leftover, name: &str) -> bool {

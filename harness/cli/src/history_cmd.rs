@@ -5,18 +5,21 @@ use lifeboat_reports::{clean_line, history_text, series};
 
 use crate::args::HistoryArgs;
 use crate::failure::Failure;
-use crate::history_file;
+use crate::history::History;
+use crate::history_file::HISTORY;
+use crate::history_place::HistoryPlace;
 use crate::print::{errln, out};
+use crate::stores::Stores;
 
 /// Prints what the runs of a history show together.
-pub fn history(args: &HistoryArgs) -> Result<ExitCode, Failure> {
-    let path = match args.path.is_dir() {
-        true => args.path.join(history_file::HISTORY),
-        false => args.path.clone(),
+pub async fn history(args: &HistoryArgs) -> Result<ExitCode, Failure> {
+    let place = match &args.place {
+        HistoryPlace::File(path) if path.is_dir() => HistoryPlace::File(path.join(HISTORY)),
+        place => place.clone(),
     };
-    let lines = history_file::read(&path)?;
+    let lines = History::open(&place, &Stores::of_tools()).await.read().await?;
     if lines.is_empty() {
-        return Err(Failure::usage(format!("{} has no run yet", path.display())));
+        return Err(Failure::usage(format!("{place} has no run yet")));
     }
     let all = series(&lines);
     let chosen: Vec<_> = all
@@ -26,7 +29,7 @@ pub fn history(args: &HistoryArgs) -> Result<ExitCode, Failure> {
     if let Some(missing) =
         args.drills.iter().find(|name| all.iter().all(|series| series.last().name != **name))
     {
-        return Err(Failure::usage(format!("{} has no run of a drill `{missing}`", path.display())));
+        return Err(Failure::usage(format!("{place} has no run of a drill `{missing}`")));
     }
     let mut slower = Vec::new();
     for series in chosen {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lifeboat_engine::wait_for;
-use lifeboat_reports::{HISTORY_SCHEMA, HistoryLine, Link};
+use lifeboat_model::{HISTORY_SCHEMA, HistoryLine};
 use serde::Deserialize;
 
 use crate::failure::Failure;
@@ -20,17 +20,18 @@ pub const HISTORY: &str = "history.jsonl";
 /// How each line begins, as it is written here.
 const BEGIN: &[u8] = b"{\"schema\":\"lifeboat.history/";
 
-/// Who adds a line needs moments for it.
-const HELD: Duration = Duration::from_secs(10);
+/// Who adds a line needs moments for it, and as long as AWS KMS takes where that signs.
+const HELD: Duration = Duration::from_secs(60);
 
 /// A history that is held to add a line to it.
-pub struct History {
+pub struct HeldFile {
     file: File,
     path: PathBuf,
-    lines: Vec<HistoryLine>,
+    /// All of its lines.
+    pub lines: Vec<HistoryLine>,
 }
 
-impl History {
+impl HeldFile {
     /// Holds the file, makes it where it is not there, and reads it. A last line that a kill tore is cut off; nothing else is.
     ///
     /// # Errors
@@ -55,7 +56,7 @@ impl History {
         file.read_to_end(&mut bytes).map_err(|cause| cannot(&cause))?;
         let (whole, rest) =
             bytes.split_at(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1));
-        let mut lines = parse(whole, path)?;
+        let mut lines = parse(whole, &path.display().to_string())?;
         if let Ok(line) = serde_json::from_slice(rest) {
             // Somebody's editor dropped the last line's end.
             lines.push(line);
@@ -70,14 +71,6 @@ impl History {
         }
         file.seek(SeekFrom::End(0)).map_err(|cause| cannot(&cause))?;
         Ok(Self { file, path: path.into(), lines })
-    }
-
-    /// The last signed statement in it.
-    pub fn last_statement(&self) -> Option<Link> {
-        self.lines.iter().rev().find_map(|line| {
-            let sha256 = line.statement_sha256.clone()?;
-            Some(Link { run_id: line.run_id.clone(), sha256 })
-        })
     }
 
     /// Adds a line, which is on disk then.
@@ -109,7 +102,7 @@ pub fn read(path: &Path) -> Result<Vec<HistoryLine>, Failure> {
     let bytes = std::fs::read(path).map_err(|cause| cannot(&cause))?;
     let (whole, rest) =
         bytes.split_at(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1));
-    let mut lines = parse(whole, path)?;
+    let mut lines = parse(whole, &path.display().to_string())?;
     match serde_json::from_slice(rest) {
         Ok(line) => lines.push(line),
         Err(_) if BEGIN.starts_with(rest) || rest.starts_with(BEGIN) => {}
@@ -118,23 +111,25 @@ pub fn read(path: &Path) -> Result<Vec<HistoryLine>, Failure> {
     Ok(lines)
 }
 
-fn parse(bytes: &[u8], path: &Path) -> Result<Vec<HistoryLine>, Failure> {
+/// The lines of a history; `name` is what people know it by.
+///
+/// # Errors
+/// If one is of another version, or is none.
+pub fn parse(bytes: &[u8], name: &str) -> Result<Vec<HistoryLine>, Failure> {
     #[derive(Deserialize)]
     struct Head {
         schema: String,
     }
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        Failure::usage(format!("{}: {error}; the file was changed or is not of this tool", path.display()))
-    })?;
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| Failure::usage(format!("{name}: {error}; it was changed or is not of this tool")))?;
     let parsed = (1..).zip(text.lines()).map(|(number, line)| {
         let wrong = |why: &dyn std::fmt::Display| {
-            Failure::usage(format!("{}, line {number}: {why}; the file was changed or is not of this tool", path.display()))
+            Failure::usage(format!("{name}, line {number}: {why}; it was changed or is not of this tool"))
         };
         let head: Head = serde_json::from_str(line).map_err(|error| wrong(&error))?;
         if head.schema != HISTORY_SCHEMA {
             return Err(Failure::usage(format!(
-                "{}, line {number}: it is of the form `{}`, which this version does not know: use the one that wrote it",
-                path.display(),
+                "{name}, line {number}: it is of the form `{}`, which this version does not know: use the one that wrote it",
                 head.schema
             )));
         }

@@ -12,6 +12,7 @@ use toml::{Table, Value};
 
 use crate::args::ProfileArg;
 use crate::budget;
+use crate::control_plane;
 use crate::failure::Failure;
 use crate::prepare::{self, Caller, Source};
 
@@ -57,7 +58,7 @@ struct Case {
 
 fn ready_plan() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../drills/plans/sandbox.toml");
-    let more = "\n[safety]\nmax_restored = 2\nlongest_life = \"9h\"\n[[stop_conditions]]\nname = \"t\"\n\
+    let more = "\n[evidence]\nkms_key = \"arn:aws:kms:eu-west-1:123456789012:key/1\"\n[safety]\nmax_restored = 2\nlongest_life = \"9h\"\n[[stop_conditions]]\nname = \"t\"\n\
                 time_budget = \"2h\"\n[[stop_conditions]]\nname = \"u\"\nhttp = \"http://127.0.0.1:1/\"\nevery = \"1s\"\n";
     std::fs::read_to_string(path).expect("the ready plan") + more
 }
@@ -258,7 +259,7 @@ fn read(path: &Path) -> Result<usize, Failure> {
     let none = BTreeMap::new();
     let source = Source::read(path)?;
     let mut environment = source.environment(&none)?;
-    prepare::settle_endpoint(&mut environment)?;
+    control_plane::settle_endpoint(&mut environment)?;
     let plan = source.resolve_for_print()?;
     let caller =
         Caller { run_id: "RUN", only: &[], confirmed: &[], own_exports: &none, profile: ProfileArg::Fast };

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use lifeboat_drills::{connects_with_tokens, looks_at_instances, reads_secrets, watches_alarms};
+use lifeboat_drills::{
+    connects_with_tokens, looks_at_instances, reads_secrets, sends_notices, watches_alarms,
+};
 use lifeboat_model::{ExitCode, Permission, Policy, TargetEntry};
 use lifeboat_reports::clean_line;
 
 use crate::args::{IamPolicyArgs, ProfileArg};
+use crate::evidence_permissions;
 use crate::failure::Failure;
+use crate::history_place::HistoryPlace;
 use crate::prepare::{self, Caller, Source};
 use crate::print::{errln, outln};
 
@@ -49,6 +53,7 @@ pub fn iam_policy(args: &IamPolicyArgs) -> Result<ExitCode, Failure> {
     if let Some(first) = drills.first() {
         permissions.extend(reads_secrets(&first.params, used.values()).map_err(Failure::usage)?);
         permissions.extend(connects_with_tokens(&first.params, used.values()).map_err(Failure::usage)?);
+        permissions.extend(sends_notices(&first.params, &plan.notices).map_err(Failure::usage)?);
         // Also one that only a stop condition asks.
         if used.values().any(|target| matches!(target, TargetEntry::RdsInstance(_))) {
             permissions.extend(looks_at_instances(&first.params).map_err(Failure::usage)?);
@@ -56,6 +61,19 @@ pub fn iam_policy(args: &IamPolicyArgs) -> Result<ExitCode, Failure> {
     }
     if prepare::watches_alarms(&plan) {
         permissions.push(watches_alarms());
+    }
+    permissions.extend(plan.evidence.kms_key.iter().flat_map(evidence_permissions::signs));
+    match &args.history {
+        None => {}
+        Some(HistoryPlace::Bucket(place)) => {
+            permissions.extend(evidence_permissions::keeps_history(place, &plan.environment.region));
+        }
+        Some(HistoryPlace::File(path)) => {
+            return Err(Failure::usage(format!(
+                "--history: {} is a file and needs no permission of AWS; drop it, or write s3://BUCKET/PREFIX",
+                path.display()
+            )));
+        }
     }
     print(Policy::of(permissions))
 }

@@ -3,20 +3,30 @@
 use lifeboat_engine::{Journal, RunFiles, judge_dir, read_events};
 use lifeboat_model::{ExitCode, RunRecord, pending_undos};
 use lifeboat_reports::{BUNDLE, UNDO_JOURNAL};
+use tokio::sync::OnceCell;
 
 use crate::args::JudgeArgs;
-use crate::conclusion::conclude;
-use crate::evidence;
+use crate::conclusion::{Conclusion, Key, TWO_KEYS};
 use crate::failure::Failure;
+use crate::history::History;
+use crate::history_place::HistoryPlace;
+use crate::judge_later::{With, judge_later};
 use crate::print::outln;
-use crate::run_cmd::write_reports;
+use crate::run_cmd::{REPORTS, with_something_undone, write_reports, write_views};
+use crate::run_plan;
+use crate::signer::Signer;
+use crate::stores::Stores;
 
 /// Makes and judges the record again. With a record there, the two must be the same; without one, as after a kill, it is
-/// written.
+/// written. A history that is given gets the run, unless it is in it.
 pub async fn judge(args: &JudgeArgs) -> Result<ExitCode, Failure> {
     let files = RunFiles::of(&args.dir);
-    let key = args.sign_key.as_deref().map(evidence::signing_key).transpose()?;
-    if key.is_some() && files.path(BUNDLE).exists() {
+    let key = match &args.sign_key {
+        Some(path) => Key::File(Box::new(Signer::of_file(path)?), path.clone()),
+        None => Key::None,
+    };
+    let is_signed = files.path(BUNDLE).exists();
+    if args.sign_key.is_some() && is_signed && args.history.is_none() {
         return Err(Failure::usage(format!("{} is there: the run is signed", files.path(BUNDLE).display())));
     }
     // A run that goes on has no record yet, and must not get one from here.
@@ -39,14 +49,41 @@ pub async fn judge(args: &JudgeArgs) -> Result<ExitCode, Failure> {
     } else {
         compare(&files, &record)?;
         outln!("the same as record.json");
+        // A kill, or a disk that was full, may have come between the record and what is made of it.
+        if REPORTS.iter().any(|name| !files.path(name).exists()) {
+            write_views(&files, &record)?;
+            outln!("the reports that were missing have been written");
+        }
     }
-    // Only a run that was killed is not in its history yet.
-    let history = args.history.as_deref().filter(|_| !had_record);
-    conclude(&files, &record, key.as_ref(), history).await?;
-    if key.is_some() {
+    let history = match &args.history {
+        Some(place @ HistoryPlace::File(path)) => Some((place.clone(), History::File(path.clone()))),
+        Some(place) => Some((place.clone(), History::open(place, &Stores::of_run(&files)?).await)),
+        None => None,
+    };
+    let key = match (run_plan::evidence(&files)?.kms_key, key) {
+        (None, key) => key,
+        (Some(_), Key::File(..)) => return Err(Failure::usage(TWO_KEYS)),
+        // KMS is asked where a signature is missing for what this command is to do, and not for a look at a record.
+        (Some(arn), _) if history.is_some() || !had_record => Key::Plan(arn, OnceCell::new()),
+        (Some(_), none) => {
+            if !is_signed {
+                outln!("not signed: `{}` signs it", judge_later(&args.dir, None, With::Plan));
+            }
+            none
+        }
+    };
+    let done = Conclusion { key, history, earlier: Vec::new() }.conclude(&files, &record).await?;
+    if done.signed {
         outln!("signed");
     }
-    ExitCode::try_from(record.exit_code).map_err(Failure::internal)
+    let code = ExitCode::try_from(record.exit_code).map_err(Failure::internal)?;
+    match (&args.history, done.added) {
+        (Some(place), Some(added)) => outln!("{} {place}", if added { "added to" } else { "already in" }),
+        // It has been said why; a script must not take it for done.
+        (Some(_), None) => return Ok(with_something_undone(code)),
+        (None, _) => {}
+    }
+    Ok(code)
 }
 
 /// Holds the record that is there against the one that was made again.

@@ -5,21 +5,32 @@
 mod args;
 mod budget;
 mod conclusion;
+mod control_plane;
+mod controls_cmd;
 mod diff_cmd;
+mod earlier;
 mod embedded;
+mod event_stream;
 mod evidence;
+mod evidence_permissions;
 mod failure;
 mod gc_cmd;
+mod history;
+mod history_bucket;
 mod history_cmd;
 mod history_file;
+mod history_place;
 #[cfg(test)]
 mod hostile_plans;
 mod iam_policy_cmd;
 mod job_summary;
 mod judge_cmd;
+mod judge_later;
 mod keygen_cmd;
 mod list_cmd;
 mod localstack_cmd;
+mod notices;
+mod out_file;
 mod out_folder;
 mod plan_cmd;
 mod prepare;
@@ -28,11 +39,16 @@ mod progress;
 mod report_cmd;
 mod resources;
 mod run_cmd;
+mod run_plan;
 mod sandbox_cmd;
+mod schema_cmd;
 mod signals;
+mod signer;
 mod stopping;
+mod stores;
 mod target_locks;
 mod undo_cmd;
+mod undo_signing;
 mod verify_cmd;
 
 use std::process::ExitCode;
@@ -67,9 +83,11 @@ fn main() -> ExitCode {
             Command::Report(args) => report_cmd::report(&args),
             Command::Undo(args) => undo_cmd::undo(&args).await,
             Command::Keygen(args) => keygen_cmd::keygen(&args),
-            Command::Verify(args) => verify_cmd::verify(&args),
-            Command::History(args) => history_cmd::history(&args),
+            Command::Verify(args) => verify_cmd::verify(&args).await,
+            Command::History(args) => history_cmd::history(&args).await,
             Command::Diff(args) => diff_cmd::diff(&args),
+            Command::Controls(args) => controls_cmd::controls(&args),
+            Command::Schema(args) => schema_cmd::schema(&args),
             Command::Gc(args) => gc_cmd::gc(&args).await,
             Command::Localstack(args) => localstack_cmd::up(args).await,
             Command::Sandbox(SandboxCommand::Up(args)) => sandbox_cmd::up(args).await,

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 use crate::history_file::HISTORY;
+use crate::history_place::HistoryPlace;
 
 /// Where runs have their folders if the command line gives none.
-const RUNS: &str = "lifeboat-runs";
+pub const RUNS: &str = "lifeboat-runs";
 
 /// The folder of a run, which need not be there yet.
 pub fn of(given: Option<&Path>, run_id: &str) -> PathBuf {
@@ -18,8 +19,8 @@ pub fn of(given: Option<&Path>, run_id: &str) -> PathBuf {
 
 /// The history that a run is added to: what the command line gives, or that of the folder where runs have theirs if it gives
 /// none for this one either.
-pub fn history(given: Option<&Path>, out: Option<&Path>) -> Option<PathBuf> {
-    given.map(Path::to_owned).or_else(|| out.is_none().then(|| Path::new(RUNS).join(HISTORY)))
+pub fn history(given: Option<&HistoryPlace>, out: Option<&Path>) -> Option<HistoryPlace> {
+    given.cloned().or_else(|| out.is_none().then(|| HistoryPlace::File(Path::new(RUNS).join(HISTORY))))
 }
 
 /// Refuses one that could not be made or written. Nothing is left there.

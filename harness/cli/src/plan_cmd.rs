@@ -11,7 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::{PlanArgs, ProfileArg};
 use crate::budget;
+use crate::control_plane;
 use crate::failure::Failure;
+use crate::notices;
 use crate::prepare::{self, Caller, Source};
 use crate::print::outln;
 use crate::stopping;
@@ -28,6 +30,7 @@ pub async fn plan(args: PlanArgs) -> Result<ExitCode, Failure> {
         own_exports: &none,
         profile: ProfileArg::Fast,
     };
+    notices::check(&plan)?;
     let drills = prepare::drills(&plan, &caller)?;
     for ready in &drills {
         let steps = ready.drill.plan(&ready.params).map_err(Failure::usage)?;
@@ -62,6 +65,10 @@ pub async fn plan(args: PlanArgs) -> Result<ExitCode, Failure> {
     for condition in &plan.stop_conditions {
         outln!("stop condition {}: {}", clean_line(&condition.name), what(&condition.kind));
     }
+    for notice in &plan.notices {
+        let when = if notice.only_failures { ", of failures only" } else { "" };
+        outln!("notice {}: {}{when}", clean_line(&notice.name), notice.kind.name());
+    }
     budget::print(&budget::of(&drills, &plan.safety)?, &plan.safety);
     if args.check { check(&args, &source).await } else { Ok(ExitCode::Met) }
 }
@@ -69,7 +76,7 @@ pub async fn plan(args: PlanArgs) -> Result<ExitCode, Failure> {
 async fn check(args: &PlanArgs, source: &Source) -> Result<ExitCode, Failure> {
     let none = std::collections::BTreeMap::new();
     let mut environment = source.environment(&none)?;
-    prepare::settle_endpoint(&mut environment)?;
+    control_plane::settle_endpoint(&mut environment)?;
     environment.name_session("lifeboat-plan");
     if environment.provider != Provider::Aws && environment.endpoint.is_none() {
         return Err(Failure::usage(
@@ -87,9 +94,9 @@ async fn check(args: &PlanArgs, source: &Source) -> Result<ExitCode, Failure> {
     };
     let mut drills = prepare::drills(&plan, &caller)?;
     let asks = prepare::asks_control_plane(&plan, &drills);
-    let (environment, _) = prepare::identify(&plan.environment, None, asks).await?;
+    let (environment, _) = control_plane::identify(&plan.environment, None, asks).await?;
     prepare::settle_account(&mut drills, &environment);
-    let aws = prepare::control_plane(&plan.environment).await;
+    let aws = control_plane::connect(&plan.environment).await;
     prepare::fetch_secrets(&plan, &drills, &aws).await?;
     if let (true, Ok(aws)) = (asks, &aws) {
         budget::print_sizes(&drills, aws).await;

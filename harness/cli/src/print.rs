@@ -2,7 +2,7 @@
 //! here; and a reader that has gone is no error: `lifeboat list | head` ends quietly, and a run goes on to its end.
 
 use std::fmt::Arguments;
-use std::io::Write as _;
+use std::io::{self, ErrorKind, Write as _};
 
 use lifeboat_reports::{clean_text, steers_a_terminal};
 
@@ -18,7 +18,10 @@ pub fn err(text: Arguments<'_>) {
 
 /// Writes a line of JSON to standard output. What steers a terminal is escaped, which changes nothing for a reader of
 /// JSON.
-pub fn json(line: &str) {
+///
+/// # Errors
+/// As [`bytes`].
+pub fn json(line: &str) -> io::Result<()> {
     let mut text = String::with_capacity(line.len() + 1);
     for c in line.chars() {
         if steers_a_terminal(c) {
@@ -28,7 +31,19 @@ pub fn json(line: &str) {
         }
     }
     text.push('\n');
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    bytes(text.as_bytes())
+}
+
+/// Writes what is harmless already to standard output, all of it.
+///
+/// # Errors
+/// If it cannot be written; that the reader has gone is none.
+pub fn bytes(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
 }
 
 /// `println!` for text from anywhere and a reader that may have gone.

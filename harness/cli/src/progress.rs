@@ -10,38 +10,17 @@ use lifeboat_reports::clean_line;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
 
-use crate::print::{self, errln};
+use crate::print::errln;
 
-/// The version line of the event stream.
-const STREAM: &str = r#"{"stream":"lifeboat.events/1"}"#;
-
-/// How a run speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Voice {
-    /// Steps on stderr.
-    Steps,
-    /// Events on stdout.
-    Json,
-    /// Nothing.
-    Quiet,
-}
-
-/// Follows a journal until its last line.
-pub fn follow(journal: &Journal, voice: Voice) -> JoinHandle<()> {
+/// Says on stderr what a journal does, until its last line.
+pub fn follow(journal: &Journal) -> JoinHandle<()> {
     let mut events = journal.watch();
     tokio::spawn(async move {
-        if voice == Voice::Json {
-            print::json(STREAM);
-        }
-        let bar = (voice == Voice::Steps && std::io::stderr().is_terminal()).then(spinner);
+        let bar = std::io::stderr().is_terminal().then(spinner);
         loop {
             match events.recv().await {
                 Ok(event) => {
-                    match voice {
-                        Voice::Json => print_json(&event),
-                        Voice::Steps => say(&event, bar.as_ref()),
-                        Voice::Quiet => {}
-                    }
+                    say(&event, bar.as_ref());
                     if matches!(event.kind, EventKind::RunEnded { .. }) {
                         break;
                     }
@@ -56,13 +35,6 @@ pub fn follow(journal: &Journal, voice: Voice) -> JoinHandle<()> {
             bar.finish_and_clear();
         }
     })
-}
-
-fn print_json(event: &Event) {
-    match serde_json::to_string(event) {
-        Ok(line) => print::json(&line),
-        Err(error) => errln!("lifeboat: an event cannot be written: {error}"),
-    }
 }
 
 fn spinner() -> ProgressBar {

@@ -1,4 +1,5 @@
-//! Ctrl-C and SIGTERM: the first unwinds, the second stops there.
+//! Ctrl-C and SIGTERM: the first unwinds, the second stops there. After the run's end the first cuts short what still
+//! follows, and the second stops there as well.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -89,6 +90,49 @@ pub fn unwind_on_signal(
     })
 }
 
+/// What a signal leaves to each thing that follows a run's end: what is as good as done is not lost.
+const HURRIED: Duration = Duration::from_secs(2);
+
+/// What follows a run's end, to the process's own: notices, signature, history, a reader of the event stream. The first signal
+/// cuts it short, the second ends the process.
+#[derive(Default)]
+pub struct Hurry(CancellationToken);
+
+impl Hurry {
+    /// Watches for signals from the run's end on; `dir` is the folder of its files.
+    pub fn watch(&self, mut signals: Signals, dir: PathBuf) {
+        let hurry = self.0.clone();
+        tokio::spawn(async move {
+            let by = signals.next().await;
+            hurry.cancel();
+            errln!(
+                "lifeboat: {by}: the run has ended, and what follows it is cut short; a second one stops there"
+            );
+            let by = signals.next().await;
+            errln!(
+                "lifeboat: {by} again: stopped; what the run made may be incomplete, and `lifeboat judge {}` says what it \
+                 came to",
+                dir.display()
+            );
+            std::process::exit(i32::from(u8::from(ExitCode::Interrupted)));
+        });
+    }
+
+    /// Until a signal comes; nothing then.
+    pub async fn until<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        self.0.run_until_cancelled(work).await
+    }
+
+    /// The same, with moments more after the signal.
+    pub async fn soon_after<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::pin!(work);
+        match self.until(&mut work).await {
+            Some(done) => Some(done),
+            None => timeout(HURRIED, work).await.ok(),
+        }
+    }
+}
+
 /// What the journal of a run that goes on says is to be taken back, the end of a sentence and a line for each.
 async fn pending(dir: &Path) -> String {
     let path = dir.join("journal.jsonl");
@@ -103,5 +147,22 @@ async fn pending(dir: &Path) -> String {
         undos => undos.iter().fold(", still pending:".into(), |text, undo| {
             format!("{text}\n  {}: {}", clean_line(&undo.drill), clean_line(&undo.action.describe()))
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_as_good_as_done_is_not_lost_and_what_hangs_is_not_waited_for() {
+        let hurry = Hurry::default();
+        assert_eq!(hurry.soon_after(std::future::ready(1)).await, Some(1));
+        hurry.0.cancel();
+        assert_eq!(hurry.until(std::future::ready(2)).await, None);
+        assert_eq!(hurry.soon_after(std::future::ready(3)).await, Some(3));
+        let began = std::time::Instant::now();
+        assert_eq!(hurry.soon_after(std::future::pending::<()>()).await, None);
+        assert!(began.elapsed() >= HURRIED);
     }
 }

@@ -13,10 +13,12 @@ use lifeboat_targets::{Aws, WorldInterpreter, bind_passwords};
 use time::OffsetDateTime;
 
 use crate::args::UndoArgs;
-use crate::evidence;
+use crate::control_plane;
 use crate::failure::Failure;
 use crate::prepare;
 use crate::print::{errln, outln};
+use crate::run_plan;
+use crate::undo_signing::UndoSigning;
 
 /// How long a sandbox that lost its run gets to end.
 const SANDBOX_LIMIT: Duration = Duration::from_secs(60);
@@ -24,13 +26,7 @@ const SANDBOX_LIMIT: Duration = Duration::from_secs(60);
 /// Finishes what a run left undone.
 pub async fn undo(args: &UndoArgs) -> Result<ExitCode, Failure> {
     let files = RunFiles::of(&args.dir);
-    let key = args.sign_key.as_deref().map(evidence::signing_key).transpose()?;
-    let signed = key.map(|key| Ok((evidence::signed_run(&files, &key)?, key))).transpose().map_err(|why: String| {
-        Failure::usage(format!(
-            "{why}; an undo's statement follows that of its run, signed with the same key: sign the run first (`lifeboat judge \
-             --sign-key`), or undo without --sign-key"
-        ))
-    })?;
+    let signing = UndoSigning::of(args.sign_key.as_deref(), &files)?;
     let started_at = OffsetDateTime::now_utc();
     let journal_path = files.path("journal.jsonl");
     let events = read_events(&journal_path).map_err(Failure::usage)?;
@@ -59,6 +55,7 @@ pub async fn undo(args: &UndoArgs) -> Result<ExitCode, Failure> {
     let pending = pending_undos(&all);
     if pending.is_empty() {
         outln!("nothing is left to undo");
+        signing.sign_earlier(&files).await?;
         return Ok(ExitCode::Met);
     }
     let next = all.last().map_or(1, |event| event.seq + 1);
@@ -75,7 +72,7 @@ pub async fn undo(args: &UndoArgs) -> Result<ExitCode, Failure> {
         }
     }
     if !foreign.is_empty() {
-        let plan = plan_of(&files)?;
+        let plan = run_plan::whole(&files)?;
         let passwords = passwords(&plan, &foreign)?;
         let asks_control_plane = foreign.iter().any(|undo| undo.action.asks_control_plane())
             || passwords.values().any(|password| !matches!(password, Password::Given(_)));
@@ -95,15 +92,12 @@ pub async fn undo(args: &UndoArgs) -> Result<ExitCode, Failure> {
         unwind(&foreign, &journal, &interpreter).await.map_err(Failure::internal)?;
     }
     let (code, done, left) = report(&undo_path, &pending)?;
-    if let Some((signed, key)) = signed {
-        let (ended_at, tool_version) = (OffsetDateTime::now_utc(), env!("CARGO_PKG_VERSION").to_owned());
-        let undone = Undone { done, left, started_at, ended_at, tool_version };
-        match evidence::sign_undo(&files, signed, &undone, &key) {
-            Ok(name) => outln!("signed: {name}"),
-            // What was left behind weighs more.
-            Err(failure) if code == ExitCode::Residue => errln!("lifeboat: {failure}"),
-            Err(failure) => return Err(failure),
-        }
+    let ended_at = OffsetDateTime::now_utc();
+    let undone = Undone { done, left, started_at, ended_at, tool_version: env!("CARGO_PKG_VERSION").into() };
+    match signing.sign(&files, &undone).await {
+        // What was left behind weighs more.
+        Err(failure) if code == ExitCode::Residue => errln!("lifeboat: {failure}"),
+        signed => signed?,
     }
     if pending.iter().any(|undo| matches!(undo.action, UndoAction::Unknown(_))) {
         outln!(
@@ -122,11 +116,7 @@ async fn control_plane(of_run: &EnvironmentRecord, files: &RunFiles) -> Result<A
         ))
     })?;
     // The journal does not say with whose credentials the run asked; its plan does.
-    let document = files.plan().map_err(Failure::usage)?;
-    let written = PlanFile::environment(&document.plan, &value_or_name).map_err(|error| of_plan(&error))?;
-    if let Some(open) = written.open_credentials() {
-        return Err(of_plan(&format!("{open} in [environment] is not set; export it")));
-    }
+    let written = run_plan::environment(files)?;
     let mut environment = Environment {
         account: of_run.account.clone(),
         endpoint: of_run.endpoint.clone(),
@@ -137,23 +127,8 @@ async fn control_plane(of_run: &EnvironmentRecord, files: &RunFiles) -> Result<A
         ..Environment::new(&of_run.name, provider, &of_run.region)
     };
     environment.name_session("lifeboat-undo");
-    prepare::identify(&environment, None, true).await?;
+    control_plane::identify(&environment, None, true).await?;
     Ok(Aws::connect(&environment).await)
-}
-
-fn of_plan(error: &dyn std::fmt::Display) -> Failure {
-    Failure::usage(format!("plan.json of the run: {error}"))
-}
-
-/// The value of a variable; one that is not set stays as the plan has it.
-fn value_or_name(name: &str) -> Option<String> {
-    Some(std::env::var(name).unwrap_or_else(|_| format!("${{{name}}}")))
-}
-
-/// The plan of the run; its variables need not be set.
-fn plan_of(files: &RunFiles) -> Result<PlanFile, Failure> {
-    let document = files.plan().map_err(Failure::usage)?;
-    PlanFile::resolve(&document.plan, &value_or_name).map_err(|error| of_plan(&error))
 }
 
 /// The passwords of the targets that the actions name; no other variable of the plan has to be set.
@@ -173,7 +148,7 @@ fn passwords(
             Password::Token(_) => None,
         };
         if let Some((what, variable)) = unset {
-            return Err(of_plan(&format!(
+            return Err(run_plan::wrong(&format!(
                 "the {what} of target `{target}`, {variable}, is not set; export it"
             )));
         }

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use lifeboat_model::{
-    DrillFacts, DrillRecord, Environment, Finding, Judgement, Measured, Measurements, Objectives, Permission,
-    RecoveryWindow, Rpo, Safety, TargetEntry, WriteLoss, read_value, seconds,
+    DrillEntry, DrillFacts, DrillRecord, Environment, Finding, Judgement, Measured, Measurements, Objectives,
+    Permission, PlanFile, RecoveryWindow, Rpo, Safety, TargetEntry, WriteLoss, read_value, seconds,
 };
+use schemars::{Schema, SchemaGenerator};
 use thiserror::Error;
 use toml::Table;
 
@@ -80,6 +81,30 @@ pub struct Params {
 }
 
 impl Params {
+    /// What a plan says of a drill on its target: nothing confirmed, and in an environment that is somebody's.
+    pub fn of(
+        run_id: &str,
+        plan: &PlanFile,
+        entry: &DrillEntry,
+        target: TargetEntry,
+        probe: ProbeSettings,
+    ) -> Self {
+        Self {
+            run_id: run_id.into(),
+            drill: entry.name.clone(),
+            target_name: entry.target.clone(),
+            target,
+            environment: plan.environment.clone(),
+            rto: entry.rto.map(|text| text.0),
+            rpo: entry.rpo.map(|text| text.0),
+            options: entry.options.clone(),
+            probe,
+            safety: plan.safety.clone(),
+            confirmed: BTreeSet::new(),
+            own_sandbox: false,
+        }
+    }
+
     /// The objectives for the record.
     pub fn objectives(&self) -> Objectives {
         Objectives { rto_s: self.rto.map(seconds), rpo_s: self.rpo.map(seconds) }
@@ -115,6 +140,9 @@ pub trait Drill: Send + Sync {
 
     /// What the catalogue says about it.
     fn about(&self) -> About;
+
+    /// The JSON Schema of its options: an object that knows no other keys.
+    fn options_schema(&self, generator: &mut SchemaGenerator) -> Schema;
 
     /// Its steps. Does no I/O.
     ///

@@ -53,6 +53,9 @@ impl FilesError {
     }
 }
 
+/// The lines of the history that a run's record keeps of earlier ones.
+pub const EARLIER_RUNS: &str = "earlier.json";
+
 /// A run's folder.
 #[derive(Debug, Clone)]
 pub struct RunFiles {

@@ -10,7 +10,7 @@ use lifeboat_model::{
 use thiserror::Error;
 
 use crate::run::SLEPT_MS;
-use crate::{Drill, FilesError, RunFiles, read_events, read_ledger};
+use crate::{Drill, EARLIER_RUNS, FilesError, RunFiles, read_events, read_ledger};
 
 /// Why a run cannot be judged.
 #[derive(Debug, Error)]
@@ -39,12 +39,17 @@ pub fn judge_dir(
     let plan = files.plan()?;
     let events = read_events(&files.path("journal.jsonl"))?;
     let ledger = read_ledger(&files.path("ledger.jsonl"))?;
+    let earlier = files.path(EARLIER_RUNS).exists();
     let digests = ["plan.json", "journal.jsonl", "ledger.jsonl"]
         .into_iter()
+        .chain(earlier.then_some(EARLIER_RUNS))
         .map(|name| files.digest(name))
         .collect::<Result<_, _>>()?;
-    let folded = fold(&plan, &events, ledger, digests)
+    let mut folded = fold(&plan, &events, ledger, digests)
         .map_err(|error| JudgeError::Fold { dir: files.dir().display().to_string(), error })?;
+    if earlier {
+        folded.record.earlier = files.read_json(EARLIER_RUNS)?;
+    }
     Ok(judge(folded, catalogue))
 }
 

@@ -22,7 +22,7 @@ pub use budget::{Estimate, Makes, Making, check_drill, estimate, in_words};
 pub use clock::Clock;
 pub use context::Context;
 pub use drill::{About, Check, Drill, OptionsError, Params, ProbeSettings, with_objectives};
-pub use files::{FilesError, RunFiles, read_events, read_ledger};
+pub use files::{EARLIER_RUNS, FilesError, RunFiles, read_events, read_ledger};
 pub use guarded::guarded;
 pub use journal::{Journal, JournalError};
 pub use judge::{JudgeError, doubt, judge, judge_dir};

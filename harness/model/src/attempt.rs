@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Elapsed;
+use crate::schema::open_names;
 
 /// The clock line that an attempt belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(transform = open_names)]
 pub enum Stream {
     /// The control plane's status of the target.
     Api,
@@ -28,6 +31,7 @@ pub enum Stream {
     Climb,
     /// A stream of a newer version.
     #[serde(other)]
+    #[schemars(skip)]
     Other,
 }
 
@@ -110,7 +114,7 @@ impl Attempt {
 }
 
 /// What one stream saw in a drill.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct StreamSummary {
     /// Attempts made.
     pub attempts: u64,

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Elapsed, Event, seconds};
@@ -14,7 +15,7 @@ use crate::{Elapsed, Event, seconds};
 const LEAST: Duration = Duration::from_secs(2);
 
 /// A step of the wall clock.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ClockStep {
     /// By when it had happened, seconds since the run's start.
     pub at_s: f64,

@@ -1,8 +1,10 @@
 //! Durations as people write them in a plan: `500ms`, `120s`, `5m`, `2h`.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A duration that reads and writes as text with a unit.
@@ -51,6 +53,21 @@ impl<'de> Deserialize<'de> for DurationText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         parse_duration(&text).map(DurationText).map_err(serde::de::Error::custom)
+    }
+}
+
+/// What [`parse_duration`] takes, but for its longest.
+impl JsonSchema for DurationText {
+    fn schema_name() -> Cow<'static, str> {
+        "Duration".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A number and one of ms, s, m and h, as in \"120s\"; thirty days at most.",
+            "type": "string",
+            "pattern": r"^([0-9]+\.?[0-9]*|\.[0-9]+)\s*(ms|s|m|h)\s*$",
+        })
     }
 }
 

@@ -1,18 +1,21 @@
 //! The journal: what a run did, in the order in which it did it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 
+use crate::schema::{DateTime, open_tags};
 use crate::{Elapsed, EnvironmentRecord, Made, Objectives, TargetIdentity, UndoAction};
 
 /// One line of `journal.jsonl`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
     /// Its place in the journal, from 1.
     pub seq: u64,
     /// The wall clock, UTC.
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "DateTime")]
     pub at: OffsetDateTime,
     /// The monotonic clock, microseconds since the run's start.
     pub elapsed: Elapsed,
@@ -22,7 +25,7 @@ pub struct Event {
 }
 
 /// The phases of a drill, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// It refuses before it harms.
@@ -57,7 +60,7 @@ impl Phase {
 }
 
 /// How a step ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StepEnd {
     /// It was done.
@@ -73,7 +76,7 @@ pub enum StepEnd {
 }
 
 /// How an undo ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum UndoEnd {
     /// It was taken back.
@@ -85,12 +88,17 @@ pub enum UndoEnd {
 }
 
 /// What an event says.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case")]
+#[schemars(transform = open_tags("event"))]
 pub enum EventKind {
     /// The first line.
     RunStarted {
         /// [`crate::JOURNAL_FORMAT`].
+        #[schemars(
+            description = "The journal's format.",
+            regex(pattern = r"^lifeboat\.journal/1(\.[0-9]+)?$")
+        )]
         format: String,
         /// The run's id.
         run_id: String,
@@ -235,14 +243,24 @@ pub enum EventKind {
         /// Whether it went through all its steps.
         through: bool,
     },
-    /// The last line of a run that was not killed.
+    /// The last line of a run that was not killed, but for those of its notices.
     RunEnded {
         /// How many lines the ledger has; a ledger of another length was cut off.
         #[serde(default)]
         ledger_lines: Option<u64>,
     },
+    /// Somebody was told how the run ended, or could not be. It comes after [`EventKind::RunEnded`] and is no part of the run.
+    NoticeSent {
+        /// The notice's name in the plan.
+        name: String,
+        /// Its kind, as the plan writes it.
+        kind: String,
+        /// Why it was not sent.
+        error: Option<String>,
+    },
     /// An event of a newer version.
     #[serde(other)]
+    #[schemars(skip)]
     Unknown,
 }
 
@@ -266,6 +284,7 @@ impl EventKind {
             | Self::Interrupted { .. }
             | Self::Stopped { .. }
             | Self::RunEnded { .. }
+            | Self::NoticeSent { .. }
             | Self::Unknown => None,
         }
     }

@@ -6,9 +6,9 @@ use thiserror::Error;
 
 use crate::{
     Attempt, DrillFacts, DrillRecord, Elapsed, Event, EventKind, FileDigest, FormatError, LedgerLine, Mark,
-    Measurements, PlanDocument, PlanReference, RECORD_SCHEMA, Restoration, RunRecord, StepEnd, StepRecord,
-    Stop, Stream, TimelineEntry, Tool, UndoEnd, UndoRecord, Verdict, check_journal_format, clock_steps,
-    lanes, seconds, summarise,
+    Measurements, NoticeRecord, PlanDocument, PlanReference, PlannedControls, RECORD_SCHEMA, Restoration,
+    RunRecord, StepEnd, StepRecord, Stop, Stream, TimelineEntry, Tool, UndoEnd, UndoRecord, Verdict,
+    check_journal_format, clock_steps, lanes, seconds, summarise,
 };
 
 /// Why no record can be made.
@@ -22,6 +22,14 @@ pub enum FoldError {
     /// A format that this version does not read.
     #[error(transparent)]
     Format(#[from] FormatError),
+    /// The plan names controls in a way that `lifeboat run` refuses.
+    #[error("the plan of the run: {section}: {message}; plan.json was changed")]
+    Controls {
+        /// The section, with its brackets.
+        section: String,
+        /// What is wrong with it.
+        message: String,
+    },
 }
 
 /// A record without measurements and verdicts, and the facts to make them from, drill by drill.
@@ -43,6 +51,7 @@ pub fn fold(
     ledger: Vec<LedgerLine>,
     files: Vec<FileDigest>,
 ) -> Result<Folded, FoldError> {
+    let (events, notices) = notices_apart(events);
     let Some(Event { at: started_at, kind, .. }) = events.first() else { return Err(FoldError::NoStart) };
     let EventKind::RunStarted { format, run_id, tool_version, tool_sha256, environment, operator, .. } = kind
     else {
@@ -97,6 +106,11 @@ pub fn fold(
     // Side by side, the journal has them as they began; the record has the plan's order.
     let planned = names_in_order(plan);
     drills.sort_by_key(|(record, _)| planned.iter().position(|name| *name == record.name));
+    let controls = PlannedControls::of(&plan.plan)
+        .map_err(|(section, message)| FoldError::Controls { section, message })?;
+    for (record, _) in &mut drills {
+        record.controls = controls.of_drill(&record.name);
+    }
     take_ledger(&mut drills, ledger);
     let unknown = events.iter().filter(|event| event.kind == EventKind::Unknown).count();
     for (record, facts) in &mut drills {
@@ -131,14 +145,31 @@ pub fn fold(
         interrupted_by,
         stopped_by,
         clock_steps: clock_steps(events),
+        notices,
         environment: environment.clone(),
+        controls: controls.all(),
         drills,
+        earlier: Vec::new(),
         files,
         verdict: Verdict::Skipped,
         restoration: Restoration::Clean,
         exit_code: 0,
     };
     Ok(Folded { record, facts })
+}
+
+/// A run's own events, and the notices that were sent after its last one.
+fn notices_apart(events: &[Event]) -> (&[Event], Vec<NoticeRecord>) {
+    let is_notice = |event: &Event| matches!(event.kind, EventKind::NoticeSent { .. });
+    let end = events.iter().rposition(|event| !is_notice(event)).map_or(0, |last| last + 1);
+    let (run, sent) = events.split_at(end);
+    let notices = sent.iter().filter_map(|event| match &event.kind {
+        EventKind::NoticeSent { name, kind, error } => {
+            Some(NoticeRecord { name: name.clone(), kind: kind.clone(), error: error.clone() })
+        }
+        _ => None,
+    });
+    (run, notices.collect())
 }
 
 /// The names of a plan's drills as they stand in it.
@@ -158,6 +189,7 @@ fn blank(name: &str, scenario: &str, target: &str, facts: &DrillFacts) -> DrillR
         residue: Vec::new(),
         identity: None,
         hypothesis: String::new(),
+        controls: Vec::new(),
         objectives: facts.objectives.clone(),
         options: facts.options.clone(),
         measurements: Measurements::default(),
@@ -319,3 +351,7 @@ fn finish(record: &mut DrillRecord, facts: &mut DrillFacts) {
         .collect();
     record.restoration = if record.residue.is_empty() { Restoration::Clean } else { Restoration::Residue };
 }
+
+#[cfg(test)]
+#[path = "fold_tests.rs"]
+mod tests;

@@ -1,8 +1,10 @@
 //! The class of a DB instance, compared by the size in its name.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 /// A class whose size is known: `db.<family>.<size>`. Families are not compared: `db.t4g.large` and `db.r6g.large` are
@@ -51,6 +53,20 @@ impl InstanceSize {
     /// Whether this is larger than another.
     pub fn exceeds(&self, limit: &Self) -> bool {
         self.rank.cmp(&limit.rank) == Ordering::Greater
+    }
+}
+
+impl JsonSchema for InstanceSize {
+    fn schema_name() -> Cow<'static, str> {
+        "InstanceClass".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A class whose size is known, as in \"db.r6g.large\".",
+            "type": "string",
+            "pattern": r"^db\.[^.]+\.(nano|micro|small|medium|large|([2-9]|[1-9][0-9]{1,2}|1000)?xlarge)$",
+        })
     }
 }
 

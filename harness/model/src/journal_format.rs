@@ -7,8 +7,9 @@
 
 use thiserror::Error;
 
-/// The journal format that this version writes.
-pub const JOURNAL_FORMAT: &str = "lifeboat.journal/1";
+/// The journal format that this version writes. 1.1 brought `notice-sent` behind `run-ended`: to a reader
+/// of 1.0 a run with notices is one that did not come to its end, and proves nothing.
+pub const JOURNAL_FORMAT: &str = "lifeboat.journal/1.1";
 
 const NAME: &str = "lifeboat.journal/";
 const MAJOR: u64 = 1;
@@ -18,7 +19,7 @@ const MAJOR: u64 = 1;
 pub enum FormatError {
     /// A newer major version.
     #[error(
-        "the journal's format is `{format}`, and this version reads `{JOURNAL_FORMAT}` and its minor versions; use the \
+        "the journal's format is `{format}`, and this version reads those of `lifeboat.journal/1`; use the \
          lifeboat that wrote it ({tool_version}) or a newer one"
     )]
     Newer {

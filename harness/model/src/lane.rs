@@ -1,11 +1,12 @@
 //! Probe lanes for a record: runs of like attempts, so that every failure edge is kept.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Attempt, Elapsed, Stream, seconds};
 
 /// One stream's attempts, run by run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Lane {
     /// The stream.
     pub stream: Stream,
@@ -14,7 +15,7 @@ pub struct Lane {
 }
 
 /// Attempts that ended alike, one after the other.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LaneSpan {
     /// Whether they were acknowledged.
     pub ok: bool,

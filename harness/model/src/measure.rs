@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::seconds;
 
 /// A value, or the reason why there is none.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "Measured_{T}")]
 pub enum Measured<T> {
     /// It was not measured.
     Not {
@@ -41,7 +43,7 @@ impl<T> Default for Measured<T> {
 }
 
 /// A span of seconds that holds the truth.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Interval {
     /// At least this many seconds.
     pub lower_s: f64,
@@ -57,7 +59,7 @@ impl Interval {
 }
 
 /// The recovery time, as clients saw it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Rto {
     /// At least this many seconds.
     pub lower_s: f64,
@@ -76,7 +78,7 @@ pub struct Rto {
 }
 
 /// The recovery point: what would be, or was, lost.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Rpo {
     /// Counted from the drill's own writes.
@@ -86,7 +88,7 @@ pub enum Rpo {
 }
 
 /// The span up to the disaster that a backup does not hold: what was written in it would be lost.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RecoveryWindow {
     /// At least this many seconds.
     pub lower_s: f64,
@@ -97,7 +99,7 @@ pub struct RecoveryWindow {
 }
 
 /// The drill's own writes, attempted and read back.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WriteLoss {
     /// Acknowledged writes.
     pub acknowledged: u64,
@@ -110,6 +112,7 @@ pub struct WriteLoss {
     /// Present more than once.
     pub duplicated: u64,
     /// The upper end of [`WriteLoss::lost_span`].
+    #[schemars(description = "The upper end of lost_span.")]
     pub lost_span_s: Option<f64>,
     /// From the newest surviving write older than the oldest lost one to the last acknowledgement before the outage.
     pub lost_span: Interval,
@@ -119,7 +122,7 @@ pub struct WriteLoss {
 }
 
 /// When each kind of client saw the service again, in seconds after the fault call. Absent: not seen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Milestones {
     /// The fault call: always zero.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -151,7 +154,7 @@ pub struct Milestones {
 }
 
 /// A named figure of one kind of drill.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Figure {
     /// What it is.
     pub name: String,
@@ -175,7 +178,7 @@ impl Figure {
 }
 
 /// All that a drill measured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Measurements {
     /// The recovery time.
     pub rto: Measured<Rto>,

@@ -3,10 +3,12 @@
 //! Nothing is asked here. A kept password is bound to a [`Keeper`] once the run's account and endpoint are known; before
 //! that, and in a plan that is only printed, it has no value.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -169,6 +171,21 @@ impl<'de> Deserialize<'de> for Password {
             // Serde's own words would tell what was found.
             Err(_) => Err(D::Error::custom("a password is the text of one variable")),
         }
+    }
+}
+
+/// As a plan gives it. The keys that stand in its place are in [`crate::plan_secrets_schema`].
+impl JsonSchema for Password {
+    fn schema_name() -> Cow<'static, str> {
+        Secret::schema_name()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        Secret::schema_id()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Secret::json_schema(generator)
     }
 }
 

@@ -2,21 +2,31 @@
 //!
 //! Only forms are looked at here. Whether the profile is there and the role lets itself be assumed is known when asked.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{Environment, Provider};
 
 /// `[environment.assume_role]`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AssumeRole {
     /// The role's ARN.
+    #[schemars(regex(pattern = ROLE_ARN))]
     pub role_arn: String,
     /// What the role's trust policy asks for, where it does.
+    #[schemars(regex(pattern = r"^[A-Za-z0-9_+=,.@:/-]{2,1224}$"))]
     pub external_id: Option<String>,
     /// The name of the session in CloudTrail; by default it has the run's id.
+    #[schemars(regex(pattern = r"^[A-Za-z0-9_+=,.@-]{2,64}$"))]
     pub session_name: Option<String>,
 }
+
+/// What [`is_role_arn`] takes, for the plan's schema.
+const ROLE_ARN: &str = concat!(
+    r"^arn:aws(-[^:]+)?:iam::[0-9]{12}:role/",
+    r"[A-Za-z0-9_+=,.@-]([A-Za-z0-9_+=,.@/-]{0,575}[A-Za-z0-9_+=,.@-])?$",
+);
 
 /// The characters that STS takes in names of sessions, beside letters and digits.
 const IN_SESSION_NAMES: &str = "_+=,.@-";

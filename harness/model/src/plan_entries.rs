@@ -1,12 +1,18 @@
 //! The sections of a plan file, as people write them. Unknown keys are refused.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use crate::{AssumeRole, DurationText, KeptPassword, Password, Secret, ServerTls, Tls, TokenPassword};
+use crate::plan_secrets_schema::{of_instance, of_server};
+use crate::{
+    AssumeRole, ControlId, DurationText, KeptPassword, Password, Secret, ServerTls, Tls, TokenPassword,
+};
 
 /// Where the control plane is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Provider {
     /// Amazon Web Services, or an endpoint that stands in for it.
@@ -34,7 +40,7 @@ impl Provider {
 }
 
 /// `[environment]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Environment {
     /// A name for reports.
@@ -84,7 +90,7 @@ impl Environment {
 }
 
 /// Which LocalStack to start.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LocalstackImage {
     /// The image without its tag.
@@ -100,7 +106,7 @@ fn default_region() -> String {
 }
 
 /// How a target may be probed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum ProbeMode {
     /// Into a ledger table in a schema of the drill's own.
@@ -209,7 +215,7 @@ impl TargetEntry {
 }
 
 /// An Amazon DynamoDB table.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DynamodbTableTarget {
     /// The table's name.
@@ -217,8 +223,9 @@ pub struct DynamodbTableTarget {
 }
 
 /// An Amazon RDS DB instance that runs PostgreSQL.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = of_instance)]
 pub struct RdsInstanceTarget {
     /// The DB instance identifier.
     pub identifier: String,
@@ -248,8 +255,9 @@ pub struct RdsInstanceTarget {
 }
 
 /// A PostgreSQL server without a control plane.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = of_server)]
 pub struct PostgresTarget {
     /// Host name or address.
     pub host: String,
@@ -311,8 +319,24 @@ impl TryFrom<PortForm> for Port {
     }
 }
 
+impl JsonSchema for Port {
+    fn schema_name() -> Cow<'static, str> {
+        "Port".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A TCP port: a number, or a text with one.",
+            "anyOf": [
+                { "type": "integer", "minimum": 1, "maximum": 65535 },
+                { "type": "string", "pattern": r"^\+?0*[1-9][0-9]{0,4}$" },
+            ],
+        })
+    }
+}
+
 /// One `[[drills]]`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 pub struct DrillEntry {
     /// The drill's name in every report.
     pub name: String,
@@ -324,7 +348,12 @@ pub struct DrillEntry {
     pub rto: Option<DurationText>,
     /// The recovery point objective.
     pub rpo: Option<DurationText>,
+    /// The controls that it evidences if it passes.
+    #[serde(default)]
+    #[schemars(extend("uniqueItems" = true))]
+    pub controls: Vec<ControlId>,
     /// What is left: the options of that one drill, which it reads itself.
     #[serde(flatten)]
+    #[schemars(skip)]
     pub options: Table,
 }

@@ -10,11 +10,15 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 use toml::{Table, Value};
 
+use crate::plan_controls::PlannedControls;
+use crate::plan_notices::check_notices;
 use crate::plan_safety::check_conditions;
 use crate::plan_secrets::{join, refuse_in_clear};
 use crate::plan_tokens::check_tokens;
 use crate::variables::{VariableError, expand, names};
-use crate::{DrillEntry, Environment, Safety, StopCondition, TargetEntry};
+use crate::{
+    ControlPeriods, DrillEntry, Environment, EvidenceSection, Notice, Safety, StopCondition, TargetEntry,
+};
 
 /// What is wrong with a plan file.
 #[derive(Debug, Error)]
@@ -82,6 +86,12 @@ pub struct PlanFile {
     pub safety: Safety,
     /// `[[stop_conditions]]` in order.
     pub stop_conditions: Vec<StopCondition>,
+    /// `[evidence]`.
+    pub evidence: EvidenceSection,
+    /// `[[notices]]` in order.
+    pub notices: Vec<Notice>,
+    /// `[controls]`.
+    pub controls: ControlPeriods,
 }
 
 impl PlanFile {
@@ -119,13 +129,18 @@ impl PlanFile {
         raw: &Table,
         lookup: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Environment, PlanFileError> {
-        let mut only = Table::new();
-        only.extend(raw.get_key_value("environment").map(|(k, v)| (k.clone(), v.clone())));
-        each_string(&mut only, &mut |text| {
-            *text = expand(text, lookup)?;
-            Ok(())
-        })?;
-        environment(&mut only)
+        environment(&mut only(raw, "environment", lookup)?)
+    }
+
+    /// Only `[evidence]`: what a run is signed with, where nothing else of the plan is needed.
+    ///
+    /// # Errors
+    /// [`PlanFileError`].
+    pub fn evidence(
+        raw: &Table,
+        lookup: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<EvidenceSection, PlanFileError> {
+        section_or_none(&mut only(raw, "evidence", lookup)?, "evidence")
     }
 
     /// Replaces the variables of a raw plan and reads it.
@@ -149,16 +164,24 @@ impl PlanFile {
                 targets.insert(name, target);
             }
         }
+        // As they are written: that is what the record is made of.
+        PlannedControls::of(raw).map_err(|(section, message)| wrong(&section, &message))?;
         let drills = sections(&mut table, "drills")?;
         let stop_conditions = sections(&mut table, "stop_conditions")?;
-        let safety =
-            if table.contains_key("safety") { section(&mut table, "safety")? } else { Safety::default() };
+        let notices: Vec<Notice> = sections(&mut table, "notices")?;
+        let safety = section_or_none(&mut table, "safety")?;
+        let evidence = section_or_none(&mut table, "evidence")?;
+        let controls = section_or_none(&mut table, "controls")?;
         if let Some(key) = table.keys().next() {
-            let known = "`environment`, `targets`, `drills`, `safety` or `stop_conditions`";
+            let known = "`environment`, `targets`, `drills`, `safety`, `stop_conditions`, `notices`, `evidence` or \
+                         `controls`";
             return Err(wrong(key, &format!("unknown section, expected {known}")));
         }
         check_conditions(&stop_conditions, &targets).map_err(|error| wrong("[[stop_conditions]]", &error))?;
-        let plan = Self { environment, targets, drills, safety, stop_conditions };
+        check_notices(&notices, environment.provider, &environment.region)
+            .map_err(|error| wrong("[[notices]]", &error))?;
+        let plan =
+            Self { environment, targets, drills, safety, stop_conditions, evidence, notices, controls };
         plan.check_names()?;
         Ok(plan)
     }
@@ -207,6 +230,22 @@ fn section<T: DeserializeOwned>(table: &mut Table, name: &str) -> Result<T, Plan
     let bracketed = format!("[{name}]");
     let value = table.remove(name).ok_or_else(|| wrong(&bracketed, "the section is missing"))?;
     typed(value, &bracketed)
+}
+
+/// The same of a section that need not be there.
+fn section_or_none<T: DeserializeOwned + Default>(table: &mut Table, name: &str) -> Result<T, PlanFileError> {
+    if table.contains_key(name) { section(table, name) } else { Ok(T::default()) }
+}
+
+/// One section with its variables replaced.
+fn only(raw: &Table, name: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Table, PlanFileError> {
+    let mut only = Table::new();
+    only.extend(raw.get_key_value(name).map(|(key, value)| (key.clone(), value.clone())));
+    each_string(&mut only, &mut |text| {
+        *text = expand(text, lookup)?;
+        Ok(())
+    })?;
+    Ok(only)
 }
 
 /// The sections of one name that may be there any number of times.

@@ -5,12 +5,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{DurationText, InstanceSize, TargetEntry};
 
 /// `[safety]`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Safety {
     /// The change under which the run takes place, as the organisation numbers it.
@@ -49,8 +50,9 @@ impl Safety {
 }
 
 /// One `[[stop_conditions]]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "Form")]
+#[schemars(with = "Form")]
 pub struct StopCondition {
     /// Its name in every report.
     pub name: String,
@@ -106,17 +108,42 @@ const LEAST_EVERY: Duration = Duration::from_millis(50);
 const UNREADABLE_FOR: Duration = Duration::from_secs(60);
 const FAILURES: u32 = 3;
 
-#[derive(Deserialize)]
+/// A stop condition as a plan has it: exactly one of alarm, http, sql and time_budget.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend(
+    "oneOf" = [
+        { "required": ["alarm"] },
+        { "required": ["http"] },
+        { "required": ["sql"] },
+        { "required": ["time_budget"] },
+    ],
+    "dependentRequired" = { "sql": ["target"], "target": ["sql"], "failures": ["http"] },
+    "allOf" = [
+        { "not": { "required": ["unreadable_for", "http"] } },
+        { "not": { "required": ["unreadable_for", "time_budget"] } },
+        { "not": { "required": ["every", "time_budget"] } },
+    ],
+))]
 struct Form {
+    /// Its name in every report.
     name: String,
+    /// The name of a CloudWatch alarm, which may not be in ALARM.
     alarm: Option<String>,
+    /// An HTTP address, which has to answer 2xx.
     http: Option<String>,
+    /// One SELECT with one row of one boolean column, which may not be true.
     sql: Option<String>,
+    /// The plan's name of the target whose server is asked.
     target: Option<String>,
+    /// How long the run may take.
     time_budget: Option<DurationText>,
+    /// The distance of two looks, at least 50ms.
     every: Option<DurationText>,
+    /// For so long an alarm or server may be unreadable.
     unreadable_for: Option<DurationText>,
+    /// How many times in a row an HTTP address may not answer.
+    #[schemars(range(min = 1))]
     failures: Option<u32>,
 }
 

@@ -26,6 +26,19 @@ pub fn refuse_in_clear(raw: &Table) -> Result<(), PlanFileError> {
             }
         }
     }
+    let notices = raw.get("notices").and_then(Value::as_array);
+    for notice in notices.into_iter().flatten() {
+        // Whoever has such an address can write there. A Pushgateway's alone may be in clear, without what stands in it for one.
+        let open = notice.get("kind").and_then(Value::as_str) == Some("pushgateway")
+            && notice.get("url").and_then(Value::as_str).is_some_and(|url| !url.contains(['@', '?', '#']));
+        for key in ["url", "bearer"] {
+            let may_be_read = key == "url" && open;
+            if !may_be_read && !is_variable(notice, key) {
+                let name = notice.get("name").and_then(Value::as_str).unwrap_or("?");
+                return Err(clear(format!("notices.{name}"), key));
+            }
+        }
+    }
     for (key, value) in raw {
         if let Some(path) = with_password(value, key.clone()) {
             let (place, key) = path.rsplit_once('.').unwrap_or(("", &path));

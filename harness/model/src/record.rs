@@ -2,21 +2,26 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 
+use crate::schema::DateTime;
 use crate::{
-    ClockStep, Judgement, Lane, Made, Measurements, Phase, Restoration, StepEnd, StreamSummary, UndoEnd,
-    Verdict,
+    ClockStep, ControlRecord, HistoryLine, Judgement, Lane, Made, Measurements, Phase, Restoration, StepEnd,
+    StreamSummary, UndoEnd, Verdict,
 };
 
 /// The record format that this version writes.
 pub const RECORD_SCHEMA: &str = "lifeboat.record/1";
 
+/// So many earlier runs a record keeps, at most.
+pub const EARLIER: usize = 30;
+
 /// What made a record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tool {
     /// `lifeboat`.
     pub name: String,
@@ -28,7 +33,7 @@ pub struct Tool {
 }
 
 /// The plan that was run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanReference {
     /// Where it was read from, as the caller named it.
     pub source: String,
@@ -39,7 +44,7 @@ pub struct PlanReference {
 }
 
 /// Where a run took place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EnvironmentRecord {
     /// The plan's name for it.
     pub name: String,
@@ -66,7 +71,7 @@ pub struct EnvironmentRecord {
 }
 
 /// A stop condition that tripped.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Stop {
     /// Its name in the plan.
     pub condition: String,
@@ -77,7 +82,7 @@ pub struct Stop {
 }
 
 /// What a drill must meet.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Objectives {
     /// The recovery time objective, seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,7 +93,7 @@ pub struct Objectives {
 }
 
 /// What the target is: names are only look-ups.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct TargetIdentity {
     /// The identifier or address by which it was found.
     pub identifier: String,
@@ -110,7 +115,7 @@ pub struct TargetIdentity {
 }
 
 /// A witness: something that was one way before and another after.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Proof {
     /// What was looked at.
     pub what: String,
@@ -121,7 +126,7 @@ pub struct Proof {
 }
 
 /// A check and what it found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckRecord {
     /// What must hold.
     pub name: String,
@@ -132,7 +137,7 @@ pub struct CheckRecord {
 }
 
 /// A step and how it ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepRecord {
     /// The step's id.
     pub id: String,
@@ -152,7 +157,7 @@ pub struct StepRecord {
 }
 
 /// An undo and how it ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UndoRecord {
     /// Its number in the journal.
     pub undo: u64,
@@ -171,12 +176,13 @@ pub struct UndoRecord {
 }
 
 /// A moment of a drill.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TimelineEntry {
     /// Seconds since the run's start, on the monotonic clock.
     pub at_s: f64,
     /// The wall clock, UTC.
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "DateTime")]
     pub at: OffsetDateTime,
     /// `step`, `mark`, `control-plane`, `undo` or `signal`.
     pub kind: String,
@@ -185,7 +191,7 @@ pub struct TimelineEntry {
 }
 
 /// A file of the run and its digest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FileDigest {
     /// The file's name in the run's folder.
     pub name: String,
@@ -196,7 +202,7 @@ pub struct FileDigest {
 }
 
 /// One drill of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DrillRecord {
     /// The drill's name.
     pub name: String,
@@ -219,6 +225,9 @@ pub struct DrillRecord {
     /// What a passed drill shows: the hypothesis that it tests.
     #[serde(default)]
     pub hypothesis: String,
+    /// The controls that the plan names for it, in its order. It evidences them only where it shows what it has to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub controls: Vec<String>,
     /// What it had to meet.
     pub objectives: Objectives,
     /// The drill's options as it read them.
@@ -262,10 +271,23 @@ impl DrillRecord {
     }
 }
 
+/// A notice of the run's end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NoticeRecord {
+    /// Its name in the plan.
+    pub name: String,
+    /// Its kind, as the plan writes it.
+    pub kind: String,
+    /// Why it was not sent. It says nothing about the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
 /// A run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunRecord {
     /// [`RECORD_SCHEMA`].
+    #[schemars(description = "The record's format.", regex(pattern = r"^lifeboat\.record/1(\.[0-9]+)?$"))]
     pub schema: String,
     /// The run's id.
     pub run_id: String,
@@ -277,9 +299,11 @@ pub struct RunRecord {
     pub clock: String,
     /// The run's start, UTC.
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "DateTime")]
     pub started_at: OffsetDateTime,
-    /// The run's last event, UTC.
+    /// The run's last event, UTC; notices come after it.
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "DateTime")]
     pub ended_at: OffsetDateTime,
     /// How long it took on the monotonic clock, seconds.
     pub duration_s: f64,
@@ -298,10 +322,20 @@ pub struct RunRecord {
     /// which what was measured is too short.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clock_steps: Vec<ClockStep>,
+    /// Who was told of its end, or could not be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<NoticeRecord>,
     /// Where it took place.
     pub environment: EnvironmentRecord,
+    /// All controls that the plan names, also for drills that were not run, in order of their ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub controls: Vec<ControlRecord>,
     /// The drills, in the plan's order.
     pub drills: Vec<DrillRecord>,
+    /// Earlier runs with a drill that this one has, in the same environment, the oldest first: as the history had them when this
+    /// one began, and no more than [`EARLIER`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<HistoryLine>,
     /// The files that the record was made from.
     #[serde(default)]
     pub files: Vec<FileDigest>,

@@ -1,8 +1,12 @@
 //! A string that prints nothing.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
+
+use crate::schema::ONE_VARIABLE;
 
 /// A secret value. It cannot be serialised, and neither `Debug` nor `Display` shows it.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -18,6 +22,21 @@ impl Secret {
     /// The value itself, for the one place that hands it to a server.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+/// As it stands in a plan: [`crate::plan_secrets`] takes nothing else.
+impl JsonSchema for Secret {
+    fn schema_name() -> Cow<'static, str> {
+        "Secret".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "One variable and nothing else, as in \"${ORDERS_PASSWORD}\": a secret does not belong in a plan.",
+            "type": "string",
+            "pattern": ONE_VARIABLE,
+        })
     }
 }
 

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
+use crate::schema::{DateTime, open_tags};
 use crate::{ServerTls, WriteState};
 
 /// How long an undo over SQL may take: for the server to come back, and for its sessions to end.
@@ -17,7 +19,7 @@ const SQL_LIMIT: Duration = Duration::from_secs(75);
 pub type ItemKey = BTreeMap<String, serde_json::Value>;
 
 /// Where a PostgreSQL server is and who connects. Its password is not here: it is looked up by the target's name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ServerRef {
     /// The plan's name of the target.
     pub target: String,
@@ -55,7 +57,7 @@ fn is_zero(number: &u64) -> bool {
 }
 
 /// How far the writing on a server had come, which its copy under another's name must not have gone beyond.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unwritten {
     /// Where.
     pub server: ServerRef,
@@ -64,7 +66,7 @@ pub struct Unwritten {
 }
 
 /// A target that can carry a lock, known by what stays with it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LockedTarget {
     /// A DB instance.
@@ -93,9 +95,10 @@ impl std::fmt::Display for LockedTarget {
 }
 
 /// What takes one act back. Every action may run more than once, and for an act that may have had no effect.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 // Of one's own: the traits below know the kinds of newer versions as well.
 #[serde(remote = "Self", tag = "action", rename_all = "kebab-case")]
+#[schemars(!remote, transform = open_tags("action"))]
 pub enum UndoAction {
     /// Drops a schema of the drill's own, known by its comment.
     DropSchema {
@@ -171,6 +174,7 @@ pub enum UndoAction {
         never: String,
         /// Nothing that is older than this is ours.
         #[serde(with = "time::serde::rfc3339")]
+        #[schemars(with = "DateTime")]
         since: OffsetDateTime,
         /// Whether the call that makes it gives it the tag `lifeboat:run`: then nothing without it is ours.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -335,7 +339,7 @@ impl UndoAction {
 }
 
 /// What an act made in the world, by what stays with it: names are only look-ups.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Made {
     /// DbiResourceId of a DB instance, TableId of a table, ARN of a snapshot or a backup.
     pub id: String,
@@ -343,6 +347,7 @@ pub struct Made {
     pub arn: String,
     /// When it was made, as the control plane says; none while it does not say so yet.
     #[serde(default, with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<DateTime>")]
     pub created_at: Option<OffsetDateTime>,
 }
 

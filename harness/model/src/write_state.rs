@@ -1,9 +1,10 @@
 //! How far the writing on a server had come at one moment.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How far the writing on a PostgreSQL server had come, as seen in one of its databases.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WriteState {
     /// The number that the next transaction takes which writes something, in any of the server's databases.
     pub next_transaction: i64,

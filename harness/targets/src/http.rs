@@ -1,11 +1,12 @@
-//! HTTP addresses that say whether something is healthy, and the `http` stream of looks at an application's.
+//! Clients of HTTP addresses that a plan gives; those that say whether something is healthy, and the `http` stream of looks at
+//! an application's.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use http_body_util::Empty;
-use hyper::body::Bytes;
+use hyper::body::{Body, Bytes};
 use hyper::header::{AUTHORIZATION, HeaderValue};
 use hyper::{Request, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -16,30 +17,47 @@ use lifeboat_engine::{Probe, Tried};
 use lifeboat_model::{AttemptOutcome, Stream};
 use percent_encoding::percent_decode_str;
 
+/// A client that opens a connection for each request, as a load balancer does, and follows no redirect.
+pub(crate) type HttpClient<B> = Client<HttpsConnector<HttpConnector>, B>;
+
+/// A client for the address that the plan calls `key`. Certificates are held against the system's CAs. A TCP connection may take
+/// as long as `connect`, or as the system tries.
+///
+/// # Errors
+/// If the system has no CA certificates.
+pub(crate) fn client<B>(key: &str, connect: Option<Duration>) -> Result<HttpClient<B>, String>
+where
+    B: Body + Send,
+    B::Data: Send,
+{
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_connect_timeout(connect);
+    let https = HttpsConnectorBuilder::new()
+        .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
+        .map_err(|error| format!("the system's CA certificates, for {key}, cannot be read: {error}"))?
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(tcp);
+    Ok(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(https))
+}
+
 /// An address of a plan that says whether something is healthy. It may hold a secret and is in no message.
 pub(crate) struct Health {
-    /// Opens a connection for each request, as a load balancer does.
-    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    client: HttpClient<Empty<Bytes>>,
     uri: Uri,
     /// What the address says before its `@`.
     authorization: Option<HeaderValue>,
 }
 
 impl Health {
-    /// `key` is what the plan calls it. Certificates are held against the system's CAs.
+    /// `key` is what the plan calls it.
     ///
     /// # Errors
     /// If the address is not an absolute one, or the system has no CA certificates.
     pub(crate) fn new(key: &str, address: &str) -> Result<Self, String> {
         let (uri, authorization) = parts_of(key, address)?;
-        let https = HttpsConnectorBuilder::new()
-            .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
-            .map_err(|error| format!("the system's CA certificates, for {key}, cannot be read: {error}"))?
-            .https_or_http()
-            .enable_http1()
-            .build();
-        let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(https);
-        Ok(Self { client, uri, authorization })
+        Ok(Self { client: client(key, None)?, uri, authorization })
     }
 
     /// Asks once.
@@ -54,7 +72,7 @@ impl Health {
 }
 
 /// The address without what stands before its `@`, and that as a header for basic authentication (RFC 7617).
-fn parts_of(key: &str, address: &str) -> Result<(Uri, Option<HeaderValue>), String> {
+pub(crate) fn parts_of(key: &str, address: &str) -> Result<(Uri, Option<HeaderValue>), String> {
     let uri: Uri = address.parse().map_err(|error| format!("{key} is not an address: {error}"))?;
     let (Some("http" | "https"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
         return Err(format!("{key} has to begin with http:// or https://"));

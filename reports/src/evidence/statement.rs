@@ -124,7 +124,7 @@ pub struct Undone {
     pub started_at: OffsetDateTime,
     /// When it ended, UTC.
     pub ended_at: OffsetDateTime,
-    /// The version of lifeboat that did it.
+    /// The version of lifeboat that did it, or that signed it where that was done later.
     pub tool_version: String,
 }
 

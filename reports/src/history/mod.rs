@@ -3,5 +3,5 @@
 mod series;
 mod text;
 
-pub use series::{Change, FEWEST, HISTORY_SCHEMA, HistoryDrill, HistoryLine, Series, Span, quantile, series};
+pub use series::{Change, FEWEST, Series, quantile, series};
 pub use text::history_text;

@@ -7,7 +7,7 @@ use time::macros::format_description;
 
 use super::series::{Change, Series, quantile};
 use crate::clean_line;
-use crate::words::{at_most, duration, interval};
+use crate::words::{at_most, duration, interval, utc};
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
@@ -44,7 +44,7 @@ pub fn history_text(series: &Series<'_>, most: usize, allowed: Option<f64>) -> (
         );
     }
     let form = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
-    let when = last_line.started_at.to_offset(time::UtcOffset::UTC).format(form).unwrap_or_default();
+    let when = utc(last_line.started_at).format(form).unwrap_or_default();
     let span = last.rto.map(|rto| format!(", RTO {}", interval(rto.lower_s, rto.upper_s)));
     let _ = writeln!(
         text,

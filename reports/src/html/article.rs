@@ -1,9 +1,10 @@
 //! A drill's article of the page.
 
-use lifeboat_model::{DrillRecord, Measured, TargetIdentity};
+use lifeboat_model::{DrillRecord, Measured, RunRecord, TargetIdentity};
 use serde_json::Value;
 use time::OffsetDateTime;
 
+use super::before::{Before, before};
 use super::data::{Data, data};
 use super::moments::Moments;
 use super::settings::{Settings, settings};
@@ -11,6 +12,7 @@ use super::table::{Cell, Table};
 use super::tables;
 use super::timeline::{Timeline, timeline};
 use super::waterfall::{Waterfall, waterfall};
+use crate::controls::controls_line;
 use crate::words::{self, Status};
 
 /// So much of an observation is shown, and of all of a drill's, in bytes: record.json has the whole.
@@ -30,6 +32,8 @@ pub struct Article {
     pub status: Status,
     pub reason: String,
     pub hypothesis: String,
+    /// What is said of the controls that the plan names for it.
+    pub controls: Option<String>,
     /// Names and values.
     pub identity: Vec<(&'static str, String)>,
     pub checks: Table,
@@ -38,6 +42,7 @@ pub struct Article {
     pub streams: Option<Table>,
     pub spans: Vec<Table>,
     pub waterfall: Option<Waterfall>,
+    pub before: Before,
     pub rto_definition: Option<String>,
     pub rpo_definition: Option<String>,
     pub proof: Option<Table>,
@@ -53,8 +58,8 @@ pub struct Article {
     pub raw_left_out: usize,
 }
 
-/// The article of the drill with that number, from 1; the run's clock began at `zero`.
-pub fn article(drill: &DrillRecord, number: usize, zero: OffsetDateTime) -> Article {
+/// The article of a run's drill with that number, from 1; the run's clock began at `zero`.
+pub fn article(record: &RunRecord, drill: &DrillRecord, number: usize, zero: OffsetDateTime) -> Article {
     let id = format!("drill-{number}");
     let moments = Moments::of(drill);
     let mut timelines = Vec::new();
@@ -72,6 +77,7 @@ pub fn article(drill: &DrillRecord, number: usize, zero: OffsetDateTime) -> Arti
         status: words::of_drill(drill.verdict, drill.restoration),
         reason: drill.reason.clone(),
         hypothesis: drill.hypothesis.clone(),
+        controls: controls_line(record, drill),
         identity: identity(drill),
         checks: tables::checks(drill),
         timelines,
@@ -79,6 +85,7 @@ pub fn article(drill: &DrillRecord, number: usize, zero: OffsetDateTime) -> Arti
         streams: tables::streams(drill).unless_empty(),
         spans: drill.lanes.iter().filter_map(|lane| tables::spans(lane, zero).unless_empty()).collect(),
         waterfall: waterfall(drill, format!("{id}-parts")),
+        before: before(record, drill, format!("{id}-trend")),
         rto_definition: drill.measurements.rto.value().map(|rto| rto.definition.clone()),
         rpo_definition: rpo_definition(drill),
         proof: tables::proof(drill).unless_empty(),

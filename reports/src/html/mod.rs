@@ -2,6 +2,7 @@
 
 mod article;
 mod axis;
+mod before;
 mod data;
 mod moments;
 mod page;
@@ -11,6 +12,7 @@ mod settings;
 mod table;
 mod tables;
 mod timeline;
+mod trend;
 mod verify;
 mod waterfall;
 

@@ -47,6 +47,7 @@ pub fn html(record: &RunRecord) -> Result<Vec<u8>, String> {
     });
     let files =
         Table::new("Files that the record was made from", &["File", "SHA-256", "Bytes"], files.collect());
+    let articles = record.drills.iter().zip(1..).map(|(drill, number)| article(record, drill, number, zero));
     let page = Page {
         style: STYLE,
         style_digest: STANDARD.encode(Sha256::digest(STYLE.as_bytes())),
@@ -58,7 +59,7 @@ pub fn html(record: &RunRecord) -> Result<Vec<u8>, String> {
         remarks: words::remarks(record),
         facts: facts(record),
         overview: Table::new("Target against measured", &head, rows),
-        articles: record.drills.iter().zip(1..).map(|(drill, number)| article(drill, number, zero)).collect(),
+        articles: articles.collect(),
         files: files.unless_empty(),
         verify: verify::command(&record.files),
         tool: tool(record),

@@ -2,15 +2,71 @@
 
 #![allow(dead_code, reason = "each test program uses some of it")]
 
+use std::path::{Path, PathBuf};
+
 use lifeboat_model::{
-    CheckRecord, DrillRecord, EnvironmentRecord, Judgement, Measured, Measurements, Objectives,
-    PlanReference, Restoration, Rto, RunRecord, Tool, Verdict,
+    CheckRecord, DrillRecord, EnvironmentRecord, HistoryLine, Judgement, Measured, Measurements, Objectives,
+    PlanReference, Restoration, Rto, RunRecord, Span, Tool, Verdict,
 };
 use time::macros::datetime;
+
+/// The interpreter with the tests' packages.
+pub fn python() -> PathBuf {
+    std::env::var_os("LIFEBOAT_PYTHON").map_or_else(
+        || {
+            let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv/bin/python");
+            assert!(made.exists(), "there is no {}: ci/test.sh makes it", made.display());
+            made
+        },
+        PathBuf::from,
+    )
+}
 
 /// A real run of the sandbox, as it was written.
 pub fn kept() -> RunRecord {
     serde_json::from_str(include_str!("../old/record-1.json")).expect("a record")
+}
+
+/// A record whose history had eleven like runs of each of its drills: some failed, one was skipped, one saw no end, and the
+/// objective was lowered in their midst. Three more are not like it.
+pub fn with_history(mut record: RunRecord) -> RunRecord {
+    let now = HistoryLine::of(&record, "00".into(), None);
+    let earlier = |number: u32| {
+        let mut line = now.clone();
+        line.run_id = format!("run-{number}");
+        line.started_at -= time::Duration::days(30) * (12 - number);
+        line.plan_sha256 = "11".into();
+        for drill in &mut line.drills {
+            let lower_s = 0.4 + 0.05 * f64::from(number % 4);
+            drill.rto = Some(Span { lower_s, upper_s: Some(lower_s + 0.08) });
+            drill.rto_objective_s = Some(if number < 6 { 1.5 } else { 1.0 });
+            drill.engine = Some("postgres 15.4".into());
+            match number {
+                3 | 9 => {
+                    drill.verdict = Verdict::Failed;
+                    drill.rto = Some(Span { lower_s: 1.61, upper_s: Some(1.74) });
+                    drill.missed = vec!["rto".into()];
+                }
+                5 => (drill.verdict, drill.rto) = (Verdict::Skipped, None),
+                8 => {
+                    drill.verdict = Verdict::Failed;
+                    drill.rto = Some(Span { lower_s: 1.2, upper_s: None });
+                }
+                _ => {}
+            }
+        }
+        line
+    };
+    record.earlier = (1..12).map(earlier).collect();
+    let mut unlike = [earlier(1), earlier(2), earlier(3)];
+    unlike[0].simulated = !now.simulated;
+    unlike[1].environment.push_str("-other");
+    unlike[2].drills.iter_mut().for_each(|drill| drill.target.push_str("-other"));
+    for (line, name) in unlike.iter_mut().zip(["unlike-1", "unlike-2", "unlike-3"]) {
+        line.run_id = name.into();
+    }
+    record.earlier.extend(unlike);
+    record
 }
 
 /// A record whose verdict follows from its drills.
@@ -32,6 +88,7 @@ fn drill(name: &str, verdict: Verdict, judgement: Judgement) -> DrillRecord {
         residue: Vec::new(),
         identity: None,
         hypothesis: String::new(),
+        controls: Vec::new(),
         objectives: Objectives { rto_s: Some(120.0), rpo_s: None },
         options: serde_json::Value::Null,
         measurements: Measurements {
@@ -79,6 +136,7 @@ fn run(drills: Vec<DrillRecord>) -> RunRecord {
         interrupted_by: None,
         stopped_by: None,
         clock_steps: Vec::new(),
+        notices: Vec::new(),
         environment: EnvironmentRecord {
             name: "sandbox".into(),
             provider: "sandbox".into(),
@@ -90,9 +148,11 @@ fn run(drills: Vec<DrillRecord>) -> RunRecord {
             production: false,
             change_ticket: None,
         },
+        controls: Vec::new(),
         verdict: Verdict::of_run(drills.iter().map(|drill| drill.verdict)),
         restoration: drills.iter().map(|drill| drill.restoration).max().unwrap_or(Restoration::Clean),
         drills,
+        earlier: Vec::new(),
         files: Vec::new(),
         exit_code: 0,
     }

@@ -6,9 +6,9 @@ use rstest::rstest;
 
 use crate::crash::Scene;
 use crate::credentials::{SNAPSHOT, seed, with_role};
+use crate::kept_passwords::killed;
 use crate::support::{
-    Aws, BACKED_UP_SEED, ORDERS_SEED, Process, Run, SECRET, Signal, eventually, failover_plan, kept,
-    kept_seed, restore_plan,
+    Aws, BACKED_UP_SEED, Process, Run, SECRET, Signal, eventually, kept, kept_seed, restore_plan,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -140,12 +140,7 @@ fn a_copy_is_opened_with_the_password_that_is_known() {
 
 #[test]
 fn an_undo_waits_for_the_password() {
-    let scene = Scene::new(&kept_seed(ORDERS_SEED, "orders"));
-    let plan = kept(&failover_plan("stable_for = '500ms'"));
-    let mut run = Run::start(&scene.lab, &scene.sandbox, &plan, &[]);
-    run.await_step("confirm-steady-state");
-    run.process.signal(Signal::SIGKILL);
-    run.process.wait(MINUTE);
+    let scene = killed();
     goes_down(&scene, "GetSecretValue");
     let mut undo = scene.lab.lifeboat();
     undo.envs(&scene.sandbox.exports).arg("undo").arg(scene.lab.path("run"));

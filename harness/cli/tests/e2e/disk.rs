@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::crash::Scene;
-use crate::support::{ORDERS_SEED, Process, Run, failover_plan, preload};
+use crate::support::{Answer, ORDERS_SEED, Process, Receiver, Run, failover_plan, preload};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -58,10 +58,18 @@ fn run_mounted(scene: &Scene, options: &str, drill: &str) -> Option<crate::suppo
 fn one_that_fills_ends_the_run_which_is_unwound() {
     let scene = Scene::new(ORDERS_SEED);
     // Full some seconds after the probes begin, long before the recovery counts as stable.
-    let Some(ended) = run_mounted(&scene, "size=96k", "stable_for = '20s'") else { return };
+    let told = Receiver::start(Answer::Status("200 OK"));
+    let drill = format!(
+        "stable_for = '20s'\n[[notices]]\nname = 'metrics'\nkind = 'pushgateway'\nonly = 'failures'\nurl = '{}'",
+        told.url("")
+    );
+    let Some(ended) = run_mounted(&scene, "size=96k", &drill) else { return };
     assert!(matches!(ended.code, Some(1 | 101 | 102)), "{ended}");
     ended.expect_stderr(&["No space left on device", "lifeboat undo "]);
     assert!(!ended.stderr.contains("panicked") && !ended.stderr.contains("PASSED"), "{ended}");
+    // People are told, though nothing can be written.
+    let metrics = told.only().body;
+    assert!(metrics.contains("simulated=\"true\",verdict=\"errored\"} 1"), "{metrics}");
     scene.is_as_before();
     // What it could write says enough for undo, which finds nothing left.
     let mut undo = scene.lab.lifeboat();

@@ -5,10 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rstest::rstest;
 use serde_json::Value;
 
 use crate::crash::Scene;
-use crate::support::{Ended, Lab, ORDERS_SEED, Process, Run, Signal, failover_plan, verified_by_python};
+use crate::support::{
+    Answer, Ended, Lab, ORDERS_SEED, Process, Receiver, Run, Signal, eventually, failover_plan,
+    verified_by_python,
+};
 
 use crate::credentials::MINUTE;
 
@@ -19,7 +23,7 @@ fn scene() -> Scene {
     scene
 }
 
-fn lifeboat(lab: &Lab, command: &str, arguments: &[&str]) -> Ended {
+pub fn lifeboat(lab: &Lab, command: &str, arguments: &[&str]) -> Ended {
     let mut started = lab.lifeboat();
     started.current_dir(lab.path("")).arg(command).args(arguments);
     Process::start(lab, &mut started).wait(MINUTE)
@@ -39,7 +43,7 @@ fn verify(lab: &Lab, dir: &str, more: &[&str]) -> Ended {
 }
 
 /// Runs the commands that `VERIFY.md` gives, in a copy of the folder that has the public key; whether all went well.
-fn verified_by_hand(lab: &Lab, dir: &Path) -> Result<String, String> {
+pub fn verified_by_hand(lab: &Lab, dir: &Path) -> Result<String, String> {
     let text = fs::read_to_string(dir.join("VERIFY.md")).expect("VERIFY.md");
     let blocks = text.split("```sh\n").skip(1).map(|rest| rest.split_once("```").expect("an end").0);
     let commands = format!("set -eo pipefail\n{}", blocks.collect::<String>());
@@ -152,6 +156,25 @@ fn signed_runs_are_a_chain() {
     for dir in ["one", "two", "three"] {
         verify(lab, dir, &["--history", "history.jsonl"]).expect_code(0);
     }
+    let record: Value =
+        serde_json::from_slice(&fs::read(lab.path("three/record.json")).expect("it")).expect("JSON");
+    let earlier: Vec<&str> = record["earlier"]
+        .as_array()
+        .expect("runs")
+        .iter()
+        .filter_map(|line| line["run_id"].as_str())
+        .collect();
+    let ids: Vec<Value> = lines
+        .iter()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON")["run_id"].clone())
+        .collect();
+    assert_eq!(earlier, [ids[0].as_str().expect("an id"), ids[1].as_str().expect("an id")]);
+    let page = fs::read_to_string(lab.path("three/report.html")).expect("the page");
+    assert!(
+        page.contains(&format!("The run before: {}", earlier[1]))
+            && page.contains("RTO of the last 3 simulated runs")
+    );
+    lifeboat(lab, "judge", &["three"]).expect_code(0);
     let better = lines[2].replacen("\"lost_writes\":0", "\"lost_writes\":7", 1);
     assert_ne!(better, lines[2]);
     fs::write(&history, format!("{}\n{}\n{better}", lines[0], lines[1])).expect("changed");
@@ -191,10 +214,20 @@ fn an_undo_is_signed_by_itself() {
     let refused = undo(&["--sign-key", other.to_str().expect("UTF-8")]);
     refused.expect_code(2).expect_stderr(&["another key"]);
     assert!(!lab.path("run/undo.jsonl").exists(), "{refused}");
-    undo(&["--sign-key", key]).expect_code(0);
+    // Undone without a key: that is told, and made up for.
+    undo(&[]).expect_code(0);
     let said = verify(lab, "run", &[]);
     said.expect_code(0);
-    assert!(!said.stdout.contains("NOT signed"), "{said}");
+    let bytes = fs::metadata(lab.path("run/undo.jsonl")).expect("it").len();
+    assert!(said.stdout.contains(&format!("undo.jsonl: {bytes} bytes are not signed")), "{said}");
+    for name in ["signed: undo-1.sigstore.json\n", "nothing is left to undo\n"] {
+        let again = undo(&["--sign-key", key]);
+        again.expect_code(0);
+        assert!(again.stdout.ends_with(name), "{again}");
+    }
+    let said = verify(lab, "run", &[]);
+    said.expect_code(0);
+    assert!(!said.stdout.contains("not signed"), "{said}");
     assert!(said.stdout.contains("undo-1.sigstore.json") && said.stdout.contains("undo.jsonl"), "{said}");
     scene.sandbox.stop(lab);
     let journal = lab.path("run").join("undo.jsonl");
@@ -203,7 +236,7 @@ fn an_undo_is_signed_by_itself() {
     fs::write(&journal, &text).expect("added to");
     let said = verify(lab, "run", &[]);
     said.expect_code(0);
-    assert!(said.stdout.contains("undo.jsonl: the 1 bytes after that are NOT signed"), "{said}");
+    assert!(said.stdout.contains("undo.jsonl: 1 bytes are not signed"), "{said}");
     fs::write(&journal, text.replacen("undo", "Undo", 1)).expect("changed");
     verify(lab, "run", &[]).expect_code(101).expect_stderr(&["NOT VERIFIED", "undo.jsonl"]);
     fs::write(&journal, &text).expect("put back");
@@ -216,4 +249,76 @@ fn an_undo_is_signed_by_itself() {
     verify(lab, "run", &[]).expect_code(101).expect_stderr(&["NOT VERIFIED", "an undo"]);
     let said = verified_by_hand(lab, &lab.path("run")).expect_err("not verified");
     assert!(said.contains("Verified OK") && said.ends_with("false\n"), "{said}");
+}
+
+/// Somebody holds the history, as a run does that waits for KMS: a signal ends what follows the run, and nothing of that is lost
+/// for good.
+#[rstest]
+#[case::signed(true)]
+#[case::unsigned(false)]
+fn a_signal_ends_what_follows_a_run_and_judge_does_it_later(#[case] key: bool) {
+    let scene = scene();
+    let lab = &scene.lab;
+    let history = fs::File::create(lab.path("history.jsonl")).expect("a file");
+    history.lock().expect("held");
+    let mut arguments = vec!["--history", "history.jsonl"];
+    if key {
+        arguments.extend(["--sign-key", "drill.key"]);
+    }
+    let plan = failover_plan("stable_for = '500ms'");
+    let run = Run::start_in(lab, &scene.sandbox, &plan, "run", &arguments);
+    eventually("the reports", MINUTE * 2, || match run.dir.join("badge.svg").exists() {
+        true => Ok(()),
+        false => Err(run.process.said()),
+    });
+    let locks = fs::read_dir(lab.path("state/lifeboat/locks")).expect("the folder").count();
+    assert_eq!(locks, 0, "the targets are free by now");
+    run.process.signal(Signal::SIGINT);
+    let ended = run.process.wait(MINUTE / 4);
+    let says = if key { "it is not signed and not in its history" } else { "may not be in" };
+    ended.expect_code(1).expect_stderr(&["Ctrl-C: the run has ended", says, "`lifeboat judge "]);
+    let record = fs::read_to_string(run.dir.join("record.json")).expect("the record");
+    let record: Value = serde_json::from_str(&record).expect("JSON");
+    assert_eq!((&record["verdict"], &record["interrupted_by"]), (&Value::from("passed"), &Value::Null));
+    drop(history);
+    scene.sandbox.stop(lab);
+
+    arguments.insert(0, "run");
+    for _ in 0..2 {
+        lifeboat(lab, "judge", &arguments).expect_code(0);
+        let lines = fs::read_to_string(lab.path("history.jsonl")).expect("the history");
+        assert_eq!(lines.lines().count(), 1, "{lines}");
+        if key {
+            verify(lab, "run", &["--history", "history.jsonl"]).expect_code(0);
+            arguments.truncate(3);
+        }
+    }
+}
+
+/// The second ends the command there and then.
+#[test]
+fn a_second_signal_does_not_wait_for_what_follows_a_run() {
+    let scene = scene();
+    let hangs = Receiver::start(Answer::Nothing);
+    let notice = "\n[[notices]]\nname = 'a'\nkind = 'slack'\nurl = '${URL}'\n";
+    let plan = scene.lab.write("run.toml", &(failover_plan("stable_for = '500ms'") + notice));
+    let history = fs::File::create(scene.lab.path("history.jsonl")).expect("a file");
+    history.lock().expect("held");
+    let mut command = scene.lab.lifeboat();
+    command.envs(&scene.sandbox.exports).env("URL", hangs.url("/"));
+    command.arg("run").arg(plan).args(["--history", "history.jsonl"]);
+    let run = Run::of(&scene.lab, command, "run");
+    eventually("the notice", MINUTE * 2, || match hangs.received().len() {
+        0 => Err(run.process.said()),
+        _ => Ok(()),
+    });
+    run.process.signal(Signal::SIGTERM);
+    eventually("the first words", MINUTE, || match run.process.said() {
+        said if said.contains("a second one stops there") => Ok(()),
+        said => Err(said),
+    });
+    run.process.signal(Signal::SIGTERM);
+    let ended = run.process.wait(MINUTE / 4);
+    ended.expect_code(130).expect_stderr(&["SIGTERM again: stopped", "`lifeboat judge "]);
+    scene.sandbox.stop(&scene.lab);
 }

@@ -14,6 +14,9 @@ use crate::support::{Ended, External, Lab, PLAIN_SEED, Process};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
+/// Each format and what brought it: 1.1 has notices behind the run's last line.
+const KEPT: [&str; 3] = ["1-rds-pitr", "1-dynamodb-backup-restore", "1.1-dynamodb-pitr"];
+
 fn kept(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/kept").join(name)
 }
@@ -40,7 +43,7 @@ fn lifeboat(lab: &Lab, sandbox: &External, command: &str, dir: &Path) -> Ended {
 #[test]
 fn what_is_pending_after_each_line_stays_what_it_was() {
     let mut kinds = std::collections::BTreeSet::new();
-    for name in ["1-rds-pitr", "1-dynamodb-backup-restore"] {
+    for name in KEPT {
         let events = read_events(&kept(name).join("journal.jsonl")).expect(name);
         let mut told = String::new();
         for line in 1..=events.len() {
@@ -67,7 +70,7 @@ fn what_is_pending_after_each_line_stays_what_it_was() {
 fn they_are_judged_as_they_were_and_undone() {
     let lab = Lab::new();
     let sandbox = External::start(&lab, PLAIN_SEED);
-    for name in ["1-rds-pitr", "1-dynamodb-backup-restore"] {
+    for name in KEPT {
         let lines = read_events(&kept(name).join("journal.jsonl")).expect(name).len();
         let whole = copy(&lab, &sandbox, name, lines);
         let judged = lifeboat(&lab, &sandbox, "judge", &whole);
@@ -77,6 +80,8 @@ fn they_are_judged_as_they_were_and_undone() {
         assert_eq!(record["verdict"], "passed", "{judged}");
         assert_eq!(record["complete"], true, "{judged}");
         assert!(record["drills"][0]["measurements"]["rto"]["upper_s"].as_f64() > Some(0.1), "{judged}");
+        let notices = record["notices"].as_array().map_or(0, Vec::len);
+        assert_eq!(notices, if name.starts_with("1.1") { 2 } else { 0 }, "{judged}");
         let undone = lifeboat(&lab, &sandbox, "undo", &whole);
         undone.expect_code(0);
         assert!(undone.stdout.contains("nothing is left to undo"), "{undone}");

@@ -127,14 +127,20 @@ fn a_rotation_under_probes() {
     scene.sandbox.stop(&scene.lab);
 }
 
-#[test]
-fn an_undo_asks_anew() {
+/// A run whose password Secrets Manager keeps, killed with something to be taken back.
+pub fn killed() -> Scene {
     let scene = Scene::new(&kept_seed(ORDERS_SEED, "orders"));
     let plan = kept(&failover_plan("stable_for = '500ms'"));
     let mut run = Run::start(&scene.lab, &scene.sandbox, &plan, &[]);
     run.await_step("confirm-steady-state");
     run.process.signal(Signal::SIGKILL);
     run.process.wait(MINUTE);
+    scene
+}
+
+#[test]
+fn an_undo_asks_anew() {
+    let scene = killed();
     scene.sandbox.rotate(SECRET);
     let before = asked(&scene);
     scene.lifeboat("undo").expect_code(0);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rstest::rstest;
 use serde_json::Value;
 
+use crate::schemas;
 use crate::support::{Lab, Process, Record, Run, junit_problems, repository, without_docker};
 
 /// The drills of the ready plan, in its order.
@@ -62,6 +63,7 @@ fn all_drills_pass_side_by_side(#[values("native", "docker")] runtime: &str) {
         }
     }
     assert_eq!(junit_problems(&dir.join("junit.xml")), "");
+    schemas::fits(&dir);
     let took = number(&record.value, "duration_s");
     println!("seven drills on {runtime}: {took:.1} s");
     assert!(took < WITHIN, "{took} s");

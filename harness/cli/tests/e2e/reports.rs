@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::history_in_s3::kept_run;
 use crate::support::{Ended, External, Lab, PLAIN_SEED, Process, Run, exhaustion_plan, repository};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -80,4 +81,21 @@ fn what_is_wrong_with_a_record_is_named() {
     report(&lab, &dir, &["--format", "html"]).expect_code(0);
     let nowhere = report(&lab, &dir, &["--format", "html", "--out", "/proc/lifeboat/report.html"]);
     nowhere.expect_code(2).expect_stderr(&["cannot write", "/proc/lifeboat/report.html"]);
+}
+
+/// A disk that is full where stdout goes is no success; a reader that has gone is none of its business.
+#[test]
+fn what_cannot_be_written_to_stdout_is_said() {
+    let lab = Lab::new();
+    kept_run(&lab, "run", "20261122-011126-000001", &[]);
+    Process::start(&lab, lab.lifeboat().args(["judge", "run"])).wait(MINUTE).expect_code(0);
+    for arguments in [&["schema", "plan"][..], &["report", "run", "--format", "summary"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a full disk");
+        let into =
+            |stdout| Process::start_into(&lab, lab.lifeboat().args(arguments), Some(stdout)).wait(MINUTE);
+        into(full.into()).expect_code(2).expect_stderr(&["cannot write to standard output", "No space left"]);
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        assert_eq!(into(writer.into()).expect_code(0).stderr, "");
+    }
 }

@@ -18,6 +18,7 @@ use lifeboat_model::{
     PlanFile, Restoration, RunRecord, StepEnd, Verdict, pending_undos,
 };
 use lifeboat_targets::{Aws, WorldInterpreter};
+use schemars::{Schema, SchemaGenerator};
 use tokio_util::sync::CancellationToken;
 
 use crate::case::Fault;
@@ -41,6 +42,10 @@ impl Drill for Faulty {
 
     fn about(&self) -> About {
         self.drill.about()
+    }
+
+    fn options_schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        self.drill.options_schema(generator)
     }
 
     fn plan(&self, params: &Params) -> Result<Plan, OptionsError> {
@@ -125,25 +130,10 @@ async fn run(scene: &Scene, set: &Set, dir: &Path, step: &str, fault: Fault, lim
         Ground::Plain => BTreeSet::from([scene.sandbox.plain_address()]),
         _ => BTreeSet::new(),
     };
-    let params = Params {
-        run_id: run_id.clone(),
-        drill: entry.name.clone(),
-        target_name: entry.target.clone(),
-        target: plan.targets[&entry.target].clone(),
-        environment: plan.environment.clone(),
-        rto: entry.rto.map(|text| text.0),
-        rpo: entry.rpo.map(|text| text.0),
-        options: entry.options.clone(),
-        probe: ProbeSettings {
-            interval: ms(10),
-            deadline: ms(1_000),
-            notice: ms(3_000),
-            api_interval: ms(100),
-        },
-        safety: plan.safety.clone(),
-        confirmed,
-        own_sandbox: false,
-    };
+    let probe =
+        ProbeSettings { interval: ms(10), deadline: ms(1_000), notice: ms(3_000), api_interval: ms(100) };
+    let target = plan.targets[&entry.target].clone();
+    let params = Params { confirmed, ..Params::of(&run_id, &plan, entry, target, probe) };
     let drill = lifeboat_drills::find(&entry.scenario).expect("a drill of the catalogue");
     let faulty = Faulty { drill, step: step.into(), fault, limit };
 

@@ -15,6 +15,7 @@ use lifeboat_model::{
     PendingUndo, Permission, Phase, PlanDocument, PlanFile, RunRecord, ServerRef, UndoAction, UndoEnd,
     pending_undos,
 };
+use schemars::{JsonSchema as _, Schema, SchemaGenerator};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -48,6 +49,10 @@ impl Drill for Trial {
 
     fn about(&self) -> About {
         About { summary: "", targets: &[], needs: "", proves: "", options: &[] }
+    }
+
+    fn options_schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        <()>::json_schema(generator)
     }
 
     fn plan(&self, _: &Params) -> Result<Plan, OptionsError> {
@@ -199,20 +204,9 @@ fn params() -> Params {
     let raw = PlanFile::raw(plan).unwrap();
     let plan = PlanFile::resolve(&raw, &|_| Some("secret".into())).unwrap();
     let ms = Duration::from_millis;
-    Params {
-        run_id: "r".into(),
-        drill: "d".into(),
-        target_name: "t".into(),
-        target: plan.targets["t"].clone(),
-        environment: plan.environment,
-        rto: None,
-        rpo: None,
-        options: Default::default(),
-        probe: ProbeSettings { interval: ms(10), deadline: ms(100), notice: ms(10), api_interval: ms(10) },
-        safety: Default::default(),
-        confirmed: Default::default(),
-        own_sandbox: true,
-    }
+    let probe = ProbeSettings { interval: ms(10), deadline: ms(100), notice: ms(10), api_interval: ms(10) };
+    let target = plan.targets["t"].clone();
+    Params { own_sandbox: true, ..Params::of("r", &plan, &plan.drills[0], target, probe) }
 }
 
 pub(crate) struct Ran {

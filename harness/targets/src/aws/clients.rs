@@ -1,6 +1,8 @@
 //! The clients of AWS's services. There is no other way to one: what a client is made of is known in this folder alone, and
 //! each is made here, with the limits and the second try after a refusal of credentials.
 
+use aws_config::Region;
+
 use super::Aws;
 
 macro_rules! clients {
@@ -28,7 +30,54 @@ macro_rules! clients {
 clients! {
     cloudwatch: aws_sdk_cloudwatch,
     dynamodb: aws_sdk_dynamodb,
+    kms: aws_sdk_kms,
     rds: aws_sdk_rds,
+    s3: aws_sdk_s3,
     secretsmanager: aws_sdk_secretsmanager,
+    sesv2: aws_sdk_sesv2,
+    sns: aws_sdk_sns,
     sts: aws_sdk_sts,
+}
+
+/// What is kept apart from the control plane, at an address of its own; without one at AWS's, whatever the control plane's is.
+impl Aws {
+    /// A client of S3. Only AWS has a host of its own for each bucket.
+    pub(crate) fn s3_at(&self, region: &str, endpoint: Option<&str>) -> aws_sdk_s3::Client {
+        let mut config = self.s3().config().to_builder().region(Region::new(region.to_owned()));
+        config.set_endpoint_url(endpoint.map(str::to_owned));
+        config.set_force_path_style(Some(endpoint.is_some_and(|endpoint| !is_of_aws(endpoint))));
+        aws_sdk_s3::Client::from_conf(config.build())
+    }
+
+    /// A client of KMS.
+    pub(crate) fn kms_at(&self, region: &str, endpoint: Option<&str>) -> aws_sdk_kms::Client {
+        let mut config = self.kms().config().to_builder().region(Region::new(region.to_owned()));
+        config.set_endpoint_url(endpoint.map(str::to_owned));
+        aws_sdk_kms::Client::from_conf(config.build())
+    }
+}
+
+/// Whether an endpoint is one of AWS's own.
+fn is_of_aws(endpoint: &str) -> bool {
+    let uri = endpoint.parse::<hyper::Uri>().ok();
+    let host = uri.as_ref().and_then(hyper::Uri::host).unwrap_or_default();
+    [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"].iter().any(|end| host.ends_with(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_of_aws_are_told_from_others() {
+        for endpoint in ["https://s3.eu-west-1.amazonaws.com", "https://s3.cn-north-1.amazonaws.com.cn:443/"]
+        {
+            assert!(is_of_aws(endpoint), "{endpoint}");
+        }
+        for endpoint in
+            ["http://127.0.0.1:9000", "https://amazonaws.com.example.com", "https://amazonaws.com@x", ""]
+        {
+            assert!(!is_of_aws(endpoint), "{endpoint}");
+        }
+    }
 }

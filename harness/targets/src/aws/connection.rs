@@ -53,6 +53,27 @@ pub fn is_loopback(endpoint: &str) -> bool {
     plain && here && matches!(uri.scheme_str(), Some("http" | "https"))
 }
 
+/// The domains in which AWS answers, one or two of each partition.
+const AWS_DOMAINS: [&str; 9] = [
+    ".amazonaws.com",
+    ".api.aws",
+    ".amazonaws.com.cn",
+    ".api.amazonwebservices.com.cn",
+    ".amazonaws.eu",
+    ".c2s.ic.gov",
+    ".sc2s.sgov.gov",
+    ".csp.hci.ic.gov",
+    ".cloud.adc-e.uk",
+];
+
+/// Whether an endpoint is an `https` address of AWS, VPC endpoints among them: what answers anywhere else may stand in for it.
+pub fn is_of_aws(endpoint: &str) -> bool {
+    let Ok(uri) = endpoint.parse::<hyper::Uri>() else { return false };
+    let plain = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+    let host = uri.host().unwrap_or_default().to_ascii_lowercase();
+    plain && uri.scheme_str() == Some("https") && AWS_DOMAINS.iter().any(|domain| host.ends_with(domain))
+}
+
 fn pace_of(endpoint: Option<&str>) -> Duration {
     if endpoint.is_some_and(is_loopback) { Duration::from_millis(100) } else { Duration::from_secs(5) }
 }
@@ -250,6 +271,31 @@ impl Aws {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn aws_is_told_from_what_stands_in_for_it() {
+        for endpoint in [
+            "https://rds.eu-west-1.amazonaws.com",
+            "https://RDS.eu-west-1.amazonaws.com:443/",
+            "https://vpce-0a1b-2c3d.rds.eu-west-1.vpce.amazonaws.com",
+            "https://dynamodb.cn-north-1.amazonaws.com.cn",
+            "https://dynamodb.eu-west-1.api.aws",
+        ] {
+            assert!(is_of_aws(endpoint), "{endpoint}");
+        }
+        for endpoint in [
+            "http://rds.eu-west-1.amazonaws.com",
+            "https://localstack.example.com",
+            "https://rds.eu-west-1.amazonaws.com.example.com",
+            "https://amazonaws.com",
+            "https://notamazonaws.com",
+            "https://rds.amazonaws.com@example.com",
+            "https://127.0.0.1:4566",
+            "",
+        ] {
+            assert!(!is_of_aws(endpoint), "{endpoint}");
+        }
+    }
 
     #[test]
     fn loopback_is_told_from_the_rest() {

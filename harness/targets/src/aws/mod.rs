@@ -13,7 +13,7 @@ mod plans_sts;
 mod refused;
 mod role;
 
-pub use connection::{Aws, is_loopback, pause};
+pub use connection::{Aws, is_loopback, is_of_aws, pause};
 pub(crate) use database_token::key_of;
 pub use error::{AwsError, Effect};
 

@@ -33,11 +33,21 @@ pub struct Ended {
 impl Process {
     /// Starts a command. What it says goes to files: a pipe would be kept open by a child that outlives it.
     pub fn start(lab: &Lab, command: &mut Command) -> Self {
+        Self::start_into(lab, command, None)
+    }
+
+    /// The same with its stdout elsewhere.
+    pub fn start_into(lab: &Lab, command: &mut Command, stdout: Option<Stdio>) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let said = ["out", "err"].map(|kind| lab.path(&format!("said-{number}.{kind}")));
         let [out, err] = said.each_ref().map(|path| File::create(path).expect("a file"));
-        let child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn().expect("started");
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(stdout.unwrap_or(out.into()))
+            .stderr(err)
+            .spawn()
+            .expect("started");
         let command = format!("{command:?}");
         Self { child, said, began: Instant::now(), command, ended: None }
     }

@@ -11,6 +11,7 @@ mod moto;
 mod plans;
 mod preload;
 mod python;
+mod receiver;
 mod run;
 mod sandbox;
 mod snapshot;
@@ -22,7 +23,7 @@ pub use cable::Cable;
 pub use command::{Ended, Process, Signal};
 pub use dynamodb::{Table, dynamodb, dynamodb_plan, everything};
 pub use eventually::eventually;
-pub use http::request_with;
+pub use http::{request, request_with};
 pub use lab::{Lab, repository, without_docker};
 pub use moto::Moto;
 pub use plans::{
@@ -30,7 +31,10 @@ pub use plans::{
     restore_plan, token_seed, with_tokens,
 };
 pub use preload::preload;
-pub use python::{junit_problems, verified_by_python};
+pub use python::{
+    junit_problems, oscal_problems, python, python_prints, schema_problems, verified_by_python,
+};
+pub use receiver::{Answer, Received, Receiver};
 pub use run::{Record, Run};
 pub use sandbox::{External, containers_labelled, containers_of, processes_in, sandbox_folders, volumes_of};
 pub use snapshot::snapshot;

@@ -1,7 +1,9 @@
-//! What Python alone can do: validating against an XML schema.
+//! What others' libraries say, which Python has: of XML and JSON schemas, and of signatures.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use serde_json::Value;
 
 use super::repository;
 
@@ -23,6 +25,35 @@ pub fn junit_problems(report: &Path) -> String {
     text(&output.stdout) + &text(&output.stderr)
 }
 
+const CHECK: &str = "
+import json, sys
+from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema.exceptions import best_match
+schema = json.load(open(sys.argv[1]))
+Draft202012Validator.check_schema(schema)
+validator = Draft202012Validator(schema, format_checker=FormatChecker(['date-time']))
+for document in json.load(open(sys.argv[2])):
+    error = best_match(validator.iter_errors(document))
+    print(json.dumps(error and f'{error.json_path}: {error.message}'[:1000]))
+";
+
+/// What is wrong with each of some documents by a JSON Schema; nothing where it fits.
+pub fn schema_problems(schema: &Path, documents: &[Value]) -> Vec<Option<String>> {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    serde_json::to_writer(&file, documents).expect("written");
+    let output = Command::new(python())
+        .args(["-c", CHECK])
+        .arg(schema)
+        .arg(file.path())
+        .output()
+        .expect("Python runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8(output.stdout).expect("UTF-8");
+    let problems: Vec<_> = said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(problems.len(), documents.len());
+    problems
+}
+
 const VERIFY: &str = "
 import json, sys
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -42,7 +73,16 @@ pub fn verified_by_python(bundle: &Path, key: &Path) -> Result<(), String> {
     if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
 }
 
-fn python() -> PathBuf {
+/// What compliance-trestle has against OSCAL assessment results, or nothing.
+pub fn oscal_problems(document: &Path) -> String {
+    let script = repository().join("reports/tests/controls/validate.py");
+    let output = Command::new(python()).arg(script).arg(document).output().expect("Python runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    if output.status.success() { text(&output.stdout) } else { text(&output.stderr) }
+}
+
+/// The tests' interpreter.
+pub fn python() -> PathBuf {
     if let Some(given) = std::env::var_os("LIFEBOAT_PYTHON") {
         return given.into();
     }
@@ -54,4 +94,11 @@ fn python() -> PathBuf {
 /// A program that is installed beside the tests' interpreter.
 pub fn beside_python(program: &str) -> PathBuf {
     python().with_file_name(program)
+}
+
+/// What a script prints, which has to end well.
+pub fn python_prints(script: &str, arguments: &[&str]) -> String {
+    let output = Command::new(python()).args(["-c", script]).args(arguments).output().expect("Python runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
 }

@@ -1,6 +1,5 @@
 //! The steps of a drill.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use lifeboat_engine::{Params, ProbeSettings, Step};
@@ -12,20 +11,8 @@ pub fn steps_of(plan: &str) -> Vec<&'static str> {
     let plan = PlanFile::resolve(&raw, &|name| Some(format!("${{{name}}}"))).expect("a plan");
     let [entry] = plan.drills.as_slice() else { panic!("one drill, and not {}", plan.drills.len()) };
     let second = Duration::from_secs(1);
-    let params = Params {
-        run_id: "run".into(),
-        drill: entry.name.clone(),
-        target_name: entry.target.clone(),
-        target: plan.targets[&entry.target].clone(),
-        environment: plan.environment.clone(),
-        rto: entry.rto.map(|text| text.0),
-        rpo: entry.rpo.map(|text| text.0),
-        options: entry.options.clone(),
-        probe: ProbeSettings { interval: second, deadline: second, notice: second, api_interval: second },
-        safety: plan.safety.clone(),
-        confirmed: BTreeSet::new(),
-        own_sandbox: false,
-    };
+    let probe = ProbeSettings { interval: second, deadline: second, notice: second, api_interval: second };
+    let params = Params::of("run", &plan, entry, plan.targets[&entry.target].clone(), probe);
     let drill = lifeboat_drills::find(&entry.scenario).expect("a drill of the catalogue");
     drill.plan(&params).expect("its steps").steps().iter().map(Step::id).collect()
 }

@@ -1,5 +1,6 @@
 //! What a plan expects of a database's data.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How the data of a copy is held against its source. Without tables, every user table is compared exactly.
@@ -15,7 +16,7 @@ pub struct Expectations {
 }
 
 /// One table and how it can be compared.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Written", into = "Written")]
 pub struct TableExpectation {
     /// Its schema, `public` where none was written.
@@ -39,7 +40,7 @@ pub enum TableMode {
 }
 
 /// A query with one value, run on the copy in a READ ONLY transaction, and the answer that it has to give as text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QueryExpectation {
     /// One SELECT of one column that gives one row. Names are found by the role's own search path.
@@ -49,12 +50,16 @@ pub struct QueryExpectation {
 }
 
 /// An entry as a plan has it.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("not" = { "required": ["as_of", "at_least"] }))]
 struct Written {
+    /// `table` or `schema.table`, with "…" around a dot.
     name: String,
+    /// A timestamp or date: only rows up to the moment of the copy are compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     as_of: Option<String>,
+    /// The copy has at least so many rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     at_least: Option<u64>,
 }
