@@ -265,7 +265,7 @@ pub enum SchemaArg {
 
 #[derive(Debug, ClapArgs)]
 pub struct GcArgs {
-    /// The plan whose [environment] says where to look [default: AWS, as the AWS tools' variables say]
+    /// The plan whose [environment] says where to look [default: what stands in for AWS at AWS_ENDPOINT_URL]
     #[arg(long, value_name = "PLAN")]
     pub plan: Option<PathBuf>,
     /// Nothing younger is deleted, expired or not

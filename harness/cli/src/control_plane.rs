@@ -5,10 +5,10 @@ use lifeboat_targets::{Aws, is_loopback, is_of_aws};
 
 use crate::failure::Failure;
 
-/// Gives the environment the endpoint that AWS tools would use, and refuses those that are not released.
+/// Gives the environment the endpoint that AWS tools would use, and refuses one that is not the provider's.
 pub fn settle_endpoint(environment: &mut Environment) -> Result<(), Failure> {
     if environment.endpoint.is_none() && environment.provider != Provider::Sandbox {
-        environment.endpoint = endpoint_of_tools(&|name| std::env::var(name).ok())?;
+        environment.endpoint = endpoint_of_variables(environment.provider)?;
     }
     let loopback = environment.endpoint.as_deref().is_some_and(is_loopback);
     match (environment.provider, loopback, &environment.endpoint) {
@@ -24,16 +24,27 @@ pub fn settle_endpoint(environment: &mut Environment) -> Result<(), Failure> {
                 environment.provider.name()
             )))
         }
-        (_, true, _) | (Provider::Localstack | Provider::Sandbox, _, None) => Ok(()),
-        (Provider::Aws, false, _) => Err(Failure::usage(
-            "provider \"aws\" is not released for real endpoints yet: its interlocks are not complete; give a loopback \
-             endpoint, or use provider = \"sandbox\"",
+        (Provider::Aws, false, None) if environment.allow_loopback => Err(Failure::usage(
+            "the plan says allow_loopback = true, so what stands in for AWS on this machine is meant, and nothing says where \
+             it is; give `endpoint` in [environment] or AWS_ENDPOINT_URL, or drop allow_loopback where AWS itself is meant",
         )),
+        (_, true, _) | (_, _, None) => Ok(()),
+        (Provider::Aws, false, Some(endpoint)) => Err(Failure::usage(format!(
+            "the endpoint `{}` is neither on this machine nor all of AWS, each of whose services has its own; for AWS itself \
+             leave `endpoint` out and unset AWS_ENDPOINT_URL (VPC endpoints without private DNS go into \
+             AWS_ENDPOINT_URL_RDS, AWS_ENDPOINT_URL_STS and so on, as https addresses of AWS)",
+            shown(endpoint)
+        ))),
         (Provider::Localstack | Provider::Sandbox, false, Some(endpoint)) => Err(Failure::usage(format!(
             "endpoint `{}` is not on this machine, where LocalStack and the sandbox have to be",
             shown(endpoint)
         ))),
     }
+}
+
+/// The endpoint that the variables of AWS tools name, if they do.
+pub fn endpoint_of_variables(provider: Provider) -> Result<Option<String>, Failure> {
+    endpoint_of_tools(provider, &|name| std::env::var(name).ok())
 }
 
 /// An address without the user and password that may stand in it.
@@ -47,10 +58,14 @@ fn shown(address: &str) -> String {
 }
 
 /// The endpoint in the variables of AWS tools. Those of one service come first; as a plan has one control plane, they must
-/// not differ.
-fn endpoint_of_tools(variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<String>, Failure> {
+/// not differ. A service's own address at AWS, which may be a VPC endpoint, leaves AWS the control plane.
+fn endpoint_of_tools(
+    provider: Provider,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<String>, Failure> {
     let set = |name: &'static str| Some((name, variable(name).filter(|value| !value.is_empty())?));
-    let of_services = ["AWS_ENDPOINT_URL_RDS", "AWS_ENDPOINT_URL_DYNAMODB"].map(set);
+    let of_service = |name| set(name).filter(|(_, value)| provider != Provider::Aws || !is_of_aws(value));
+    let of_services = ["AWS_ENDPOINT_URL_RDS", "AWS_ENDPOINT_URL_DYNAMODB"].map(of_service);
     if let [Some((rds, one)), Some((dynamodb, other))] = &of_services
         && one != other
     {
@@ -66,19 +81,22 @@ fn endpoint_of_tools(variable: &dyn Fn(&str) -> Option<String>) -> Result<Option
 
 /// The control plane, where there is one; nothing is called.
 pub async fn connect(environment: &Environment) -> Result<Aws, String> {
-    match environment.endpoint {
-        Some(_) => Ok(Aws::connect(environment).await),
-        None => Err("the run has no control plane".into()),
+    if environment.endpoint.is_some() || environment.is_aws_itself() {
+        Ok(Aws::connect(environment).await)
+    } else {
+        Err("the run has no control plane".into())
     }
 }
 
-/// Asks the control plane who calls, and refuses another account than the plan's. It is the first call of a run.
+/// Asks the control plane who calls, and refuses another account than the plan's. It is the first call of a run, and made on
+/// AWS itself also where nothing else is asked of it: a record says in which account its run was.
 pub async fn identify(
     environment: &Environment,
     runtime: Option<String>,
     needs_control_plane: bool,
 ) -> Result<(EnvironmentRecord, Option<String>), Failure> {
-    let (account, operator) = if environment.endpoint.is_some() && needs_control_plane {
+    let asks = environment.is_aws_itself() || (environment.endpoint.is_some() && needs_control_plane);
+    let (account, operator) = if asks {
         // With whatever account: which one it is has to be told.
         let any = Environment { account: None, ..environment.clone() };
         let caller = Aws::connect(&any).await.caller().await;
@@ -106,9 +124,7 @@ pub async fn identify(
         account,
         endpoint: environment.endpoint.clone(),
         runtime,
-        // What answers at an address that is not AWS's own may be anything.
-        simulated: environment.provider != Provider::Aws
-            || environment.endpoint.as_deref().is_some_and(|endpoint| !is_of_aws(endpoint)),
+        simulated: !environment.is_aws_itself(),
         production: environment.production,
         change_ticket: None,
     };
@@ -122,15 +138,21 @@ mod tests {
     #[test]
     fn the_endpoint_of_a_service_comes_first_and_two_must_agree() {
         let (rds, dynamodb, all) = ("AWS_ENDPOINT_URL_RDS", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL");
-        let of = |set: &[(&str, &str)]| {
+        let of_provider = |provider: Provider, set: &[(&str, &str)]| {
             let value =
                 |name: &str| set.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned());
-            endpoint_of_tools(&value).map_err(|_| ())
+            endpoint_of_tools(provider, &value).map_err(|_| ())
         };
+        let of = |set: &[(&str, &str)]| of_provider(Provider::Aws, set);
         assert_eq!(of(&[]), Ok(None));
         assert_eq!(of(&[(all, "a"), (dynamodb, "")]), Ok(Some("a".into())));
         assert_eq!(of(&[(all, "a"), (dynamodb, "b")]), Ok(Some("b".into())));
         assert_eq!(of(&[(all, "a"), (rds, "b"), (dynamodb, "b")]), Ok(Some("b".into())));
         assert_eq!(of(&[(rds, "b"), (dynamodb, "c")]), Err(()));
+        let vpc = "https://vpce-1.rds.eu-west-1.vpce.amazonaws.com";
+        assert_eq!(of(&[(rds, vpc)]), Ok(None), "the SDK leads the calls of that service there");
+        assert_eq!(of(&[(rds, vpc), (dynamodb, "b")]), Ok(Some("b".into())));
+        assert_eq!(of(&[(all, vpc)]), Ok(Some(vpc.into())), "no address is that of all services");
+        assert_eq!(of_provider(Provider::Localstack, &[(rds, vpc)]), Ok(Some(vpc.into())));
     }
 }

@@ -80,7 +80,12 @@ fn environment(args: &GcArgs) -> Result<Environment, Failure> {
         None => {
             let region = region_of_tools()
                 .ok_or_else(|| Failure::usage("in which region? set AWS_REGION, or give --plan=PLAN"))?;
-            // Without a plan there is nothing that the tools' variables could gainsay.
+            if control_plane::endpoint_of_variables(Provider::Aws)?.is_none() {
+                return Err(Failure::usage(
+                    "in which account? give --plan=PLAN, whose [environment] says it; without a plan, only what stands in for \
+                     AWS on this machine is looked at, and AWS_ENDPOINT_URL names none",
+                ));
+            }
             Environment { allow_loopback: true, ..Environment::new("gc", Provider::Aws, &region) }
         }
     };

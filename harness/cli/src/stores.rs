@@ -25,7 +25,8 @@ pub struct Stores {
 impl Stores {
     /// Those of a plan, whose endpoint is settled and not yet that of an environment that a run starts for itself.
     pub fn of_plan(environment: &Environment) -> Self {
-        if environment.provider != Provider::Sandbox && environment.endpoint.is_some() {
+        let elsewhere = environment.provider != Provider::Sandbox && environment.endpoint.is_some();
+        if elsewhere || environment.is_aws_itself() {
             let mut environment = environment.clone();
             environment.name_session("lifeboat-evidence");
             return Self { endpoint: environment.endpoint.clone(), environment, aws: OnceCell::new() };
@@ -57,7 +58,10 @@ impl Stores {
     }
 
     fn of_chain(name: &str, region: &str, endpoint: Option<String>) -> Self {
-        Self { environment: Environment::new(name, Provider::Aws, region), endpoint, aws: OnceCell::new() }
+        // Stores like S3 have addresses of their own, wherever those are.
+        let environment =
+            Environment { allow_loopback: true, ..Environment::new(name, Provider::Aws, region) };
+        Self { environment, endpoint, aws: OnceCell::new() }
     }
 
     /// A bucket.
@@ -97,24 +101,25 @@ pub fn region_of_tools() -> Option<String> {
 mod tests {
     use super::*;
 
-    fn of(provider: Provider, endpoint: Option<&str>) -> (Provider, Option<String>) {
+    /// Whether the plan's credentials count, and where is asked.
+    fn of(provider: Provider, endpoint: Option<&str>) -> (bool, Option<String>) {
         let environment = Environment {
             endpoint: endpoint.map(str::to_owned),
             profile: Some("dr".into()),
             ..Environment::new("test", provider, "eu-west-1")
         };
         let stores = Stores::of_plan(&environment);
-        // The plan's credentials go with its endpoint, and with nothing else.
-        assert_eq!(stores.environment.profile.is_some(), stores.endpoint.is_some());
-        (stores.environment.provider, stores.endpoint)
+        (stores.environment.profile.is_some(), stores.endpoint)
     }
 
     #[test]
-    fn nothing_is_kept_in_what_ends_with_the_run_nor_asked_of_the_sandbox() {
+    fn the_plans_credentials_are_for_its_control_plane_and_for_aws_itself() {
         let at = "http://127.0.0.1:4566";
-        assert_eq!(of(Provider::Aws, Some(at)), (Provider::Aws, Some(at.into())));
-        assert_eq!(of(Provider::Localstack, Some(at)), (Provider::Localstack, Some(at.into())));
-        assert_eq!(of(Provider::Localstack, None), (Provider::Aws, None));
-        assert_eq!(of(Provider::Sandbox, Some(at)), (Provider::Aws, None));
+        assert_eq!(of(Provider::Aws, None), (true, None));
+        assert_eq!(of(Provider::Aws, Some(at)), (true, Some(at.into())));
+        assert_eq!(of(Provider::Localstack, Some(at)), (true, Some(at.into())));
+        // Nothing is kept in what ends with the run, nor asked of the sandbox.
+        assert_eq!(of(Provider::Localstack, None), (false, None));
+        assert_eq!(of(Provider::Sandbox, Some(at)), (false, None));
     }
 }

@@ -120,7 +120,7 @@ async fn control_plane(of_run: &EnvironmentRecord, files: &RunFiles) -> Result<A
     let mut environment = Environment {
         account: of_run.account.clone(),
         endpoint: of_run.endpoint.clone(),
-        allow_loopback: true,
+        allow_loopback: of_run.endpoint.is_some(),
         production: of_run.production,
         profile: written.profile,
         assume_role: written.assume_role,

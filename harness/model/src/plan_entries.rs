@@ -54,7 +54,7 @@ pub struct Environment {
     pub account: Option<String>,
     /// Another address of the control plane.
     pub endpoint: Option<String>,
-    /// That the endpoint of `provider = "aws"` may be on this machine: one that stands in for AWS, or a tunnel's end.
+    /// That the endpoint of `provider = "aws"` is on this machine: one that stands in for AWS, or a tunnel's end.
     #[serde(default)]
     pub allow_loopback: bool,
     /// Whether people depend on it.
@@ -86,6 +86,11 @@ impl Environment {
             profile: None,
             assume_role: None,
         }
+    }
+
+    /// Whether AWS itself is meant, and nothing that answers in its place.
+    pub fn is_aws_itself(&self) -> bool {
+        self.provider == Provider::Aws && self.endpoint.is_none() && !self.allow_loopback
     }
 }
 

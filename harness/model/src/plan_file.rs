@@ -221,8 +221,18 @@ fn wrong(section: &str, message: &str) -> PlanFileError {
 }
 
 fn environment(table: &mut Table) -> Result<Environment, PlanFileError> {
+    let has_region = table.get("environment").is_some_and(|found| found.get("region").is_some());
     let environment: Environment = section(table, "environment")?;
     environment.check_credentials().map_err(PlanFileError::Credentials)?;
+    // Elsewhere a region is a name; here a default could be where somebody else's databases are.
+    if environment.is_aws_itself() && !(has_region && environment.account.is_some()) {
+        return Err(wrong(
+            "[environment]",
+            "provider = \"aws\" means AWS itself, so the plan has to name `region` and `account` (`aws sts \
+             get-caller-identity` says the account of the credentials); for what stands in for AWS on this machine, say \
+             allow_loopback = true",
+        ));
+    }
     Ok(environment)
 }
 

@@ -10,6 +10,7 @@ const PLAN: &str = r#"
 name = "e"
 provider = "aws"
 region = "eu-west-1"
+account = "123456789012"
 
 [targets.carts]
 kind = "dynamodb-table"

@@ -37,7 +37,7 @@ mod tests {
 
     fn resolve(provider: &str, target: &str) -> Result<PlanFile, String> {
         let text = format!(
-            "[environment]\nname = 'x'\nprovider = '{provider}'\n[targets.orders]\nidentifier = 'o'\nhost = 'h'\ndatabase = \
+            "[environment]\nname = 'x'\nprovider = '{provider}'\nregion = 'eu-west-1'\naccount = '123456789012'\n[targets.orders]\nidentifier = 'o'\nhost = 'h'\ndatabase = \
              'd'\nuser = 'drill'\n{target}\n[[drills]]\nname = 'd'\nscenario = 'rds-failover'\ntarget = 'orders'\n"
         );
         let raw = PlanFile::raw(&text).map_err(|error| error.to_string())?;

@@ -75,11 +75,13 @@ fn is_refused(lab: &Lab, ended: &Ended, words: &[&str]) {
 #[case::a_ca_without_tls("user = \"drill\"", "user = \"drill\"\ntls = \"off\"\ntls_ca = \"ca.pem\"", &["[targets.plain] tls_ca", "off"])]
 #[case::no_environment("[environment]\nname = \"test\"\nprovider = \"sandbox\"\n", "", &["[environment]", "missing"])]
 #[case::no_toml("kind = \"postgres\"", "kind is postgres", &["not valid TOML", "line 7"])]
-#[case::aws("\"sandbox\"", "\"aws\"", &["\"aws\"", "not released", "provider = \"sandbox\""])]
+#[case::aws_nowhere("\"sandbox\"", "\"aws\"", &["[environment]", "AWS itself", "`region` and `account`", "allow_loopback"])]
+#[case::aws_in_any_region("\"sandbox\"", "\"aws\"\naccount = \"123456789012\"", &["[environment]", "`region`"])]
+#[case::aws_in_any_account("\"sandbox\"", "\"aws\"\nregion = \"eu-west-1\"", &["[environment]", "`account`"])]
 #[case::aws_endpoint(
     "\"sandbox\"",
     "\"aws\"\nendpoint = \"https://rds.eu-west-1.amazonaws.com\"",
-    &["\"aws\"", "not released", "loopback"]
+    &["`https://rds.eu-west-1.amazonaws.com`", "nor all of AWS", "leave `endpoint` out"]
 )]
 #[case::a_token_in_clear(
     "\"sandbox\"",
@@ -90,6 +92,11 @@ fn is_refused(lab: &Lab, ended: &Ended, words: &[&str]) {
     "\"sandbox\"",
     "\"aws\"\nendpoint = \"http://127.0.0.1:1\"",
     &["provider \"aws\"", "`http://127.0.0.1:1`", "allow_loopback = true"]
+)]
+#[case::loopback_and_no_address(
+    "\"sandbox\"",
+    "\"aws\"\nallow_loopback = true",
+    &["allow_loopback = true", "AWS_ENDPOINT_URL", "AWS itself"]
 )]
 #[case::loopback_where_there_is_no_other(
     "\"sandbox\"",
@@ -109,15 +116,24 @@ fn in_a_plan(#[case] from: &str, #[case] to: &str, #[case] words: &[&str]) {
     is_refused(&lab, &run(&lab, &plan, &[]), words);
 }
 
+/// What a plan for AWS itself has to say.
+const AWS_ITSELF: &str = "\"aws\"\nregion = \"eu-west-1\"\naccount = \"123456789012\"";
+
 /// The variables of the machine decide as much as the plan.
 #[test]
 fn aws_by_the_variable_for_endpoints() {
     let lab = Lab::new();
-    let plan = lab.write("plan.toml", &PLAN.replacen("\"sandbox\"", "\"aws\"", 1));
-    let mut command = lab.lifeboat();
-    command.arg("run").arg(plan).env("AWS_ENDPOINT_URL", "https://rds.eu-west-1.amazonaws.com");
-    let ended = Process::start(&lab, &mut command).wait(AT_ONCE);
-    is_refused(&lab, &ended, &["\"aws\"", "not released"]);
+    let plan = lab.write("plan.toml", &PLAN.replacen("\"sandbox\"", AWS_ITSELF, 1));
+    for (variable, value) in [
+        ("AWS_ENDPOINT_URL", "https://rds.eu-west-1.amazonaws.com"),
+        ("AWS_ENDPOINT_URL", "https://aws.example.com"),
+        ("AWS_ENDPOINT_URL_RDS", "http://rds.eu-west-1.amazonaws.com"),
+    ] {
+        let mut command = lab.lifeboat();
+        command.arg("run").arg(&plan).env(variable, value);
+        let ended = Process::start(&lab, &mut command).wait(AT_ONCE);
+        is_refused(&lab, &ended, &[&format!("`{value}`"), "nor all of AWS"]);
+    }
 }
 
 /// A variable that sends all tools to a stand-in is not what a plan for AWS means, unless it says so.
@@ -131,7 +147,12 @@ fn aws_and_a_variable_that_leads_to_this_machine() {
         command.env("PLAIN_PORT", "1").env("PLAIN_PASSWORD", "hunter2");
         Process::start(&lab, &mut command).wait(AT_ONCE)
     };
-    is_refused(&lab, &run(""), &["`http://127.0.0.1:1`", "allow_loopback = true", "unset AWS_ENDPOINT_URL"]);
+    let itself = AWS_ITSELF.trim_start_matches("\"aws\"");
+    is_refused(
+        &lab,
+        &run(itself),
+        &["`http://127.0.0.1:1`", "allow_loopback = true", "unset AWS_ENDPOINT_URL"],
+    );
     // Meant, the run goes on to its target, where nothing answers either.
     run("\nallow_loopback = true").expect_code(101).expect_stderr(&["127.0.0.1:1", "not released"]);
 }

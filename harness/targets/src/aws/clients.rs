@@ -3,7 +3,7 @@
 
 use aws_config::Region;
 
-use super::Aws;
+use super::{Aws, is_of_aws};
 
 macro_rules! clients {
     ($($service:ident: $sdk:ident),+ $(,)?) => {
@@ -54,30 +54,5 @@ impl Aws {
         let mut config = self.kms().config().to_builder().region(Region::new(region.to_owned()));
         config.set_endpoint_url(endpoint.map(str::to_owned));
         aws_sdk_kms::Client::from_conf(config.build())
-    }
-}
-
-/// Whether an endpoint is one of AWS's own.
-fn is_of_aws(endpoint: &str) -> bool {
-    let uri = endpoint.parse::<hyper::Uri>().ok();
-    let host = uri.as_ref().and_then(hyper::Uri::host).unwrap_or_default();
-    [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"].iter().any(|end| host.ends_with(end))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn endpoints_of_aws_are_told_from_others() {
-        for endpoint in ["https://s3.eu-west-1.amazonaws.com", "https://s3.cn-north-1.amazonaws.com.cn:443/"]
-        {
-            assert!(is_of_aws(endpoint), "{endpoint}");
-        }
-        for endpoint in
-            ["http://127.0.0.1:9000", "https://amazonaws.com.example.com", "https://amazonaws.com@x", ""]
-        {
-            assert!(!is_of_aws(endpoint), "{endpoint}");
-        }
     }
 }

@@ -19,6 +19,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::again::Again;
 use super::chain::Chain;
 use super::kept::{Giving, Kept, Source};
+use super::only_aws::OnlyAws;
 use super::plans_sts::PlansSts;
 use super::refused::{self, Refusals};
 use super::role::Role;
@@ -132,6 +133,7 @@ impl Aws {
         retries: &Retries,
     ) -> Self {
         let kept = Arc::new(Kept::new(source, pace_of(environment.endpoint.as_deref())));
+        let http = if environment.is_aws_itself() { SharedHttpClient::new(OnlyAws(http)) } else { http };
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(Region::new(environment.region.clone()))
             .http_client(http)

@@ -9,6 +9,7 @@ mod error;
 mod kept;
 mod limits;
 mod no_credentials;
+mod only_aws;
 mod plans_sts;
 mod refused;
 mod role;

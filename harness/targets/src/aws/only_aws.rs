@@ -1,0 +1,48 @@
+//! Where AWS itself is meant, requests go to AWS alone. The SDK follows variables and profiles (`AWS_ENDPOINT_URL_STS`,
+//! `endpoint_url`), which may lead one service elsewhere: what answered there would be taken for AWS.
+//!
+//! Not guaranteed: that whoever answers under a name of AWS's is AWS. That rests on the machine's name service and on the
+//! certificate authorities that it trusts.
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+
+use super::is_of_aws;
+
+/// A client that sends nothing elsewhere.
+#[derive(Debug)]
+pub(super) struct OnlyAws(pub SharedHttpClient);
+
+#[derive(Debug)]
+struct Connector(SharedHttpConnector);
+
+impl HttpClient for OnlyAws {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(Connector(self.0.http_connector(settings, components)))
+    }
+}
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        if is_of_aws(request.uri()) {
+            return self.0.call(request);
+        }
+        let uri = request.uri().parse::<hyper::Uri>().ok();
+        // The host alone: what else is in an address may be secret.
+        let host = uri.as_ref().and_then(hyper::Uri::host).unwrap_or("an address that is none");
+        let refused = format!(
+            "the plan is for AWS itself, and this call was to go to `{host}`, which is not an https address of AWS; unset the \
+             AWS_ENDPOINT_URL variables that lead there, and endpoint_url in the AWS tools' configuration"
+        );
+        HttpConnectorFuture::ready(Err(ConnectorError::user(refused.into())))
+    }
+}
