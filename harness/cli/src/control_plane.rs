@@ -101,10 +101,14 @@ pub async fn identify(
         let any = Environment { account: None, ..environment.clone() };
         let caller = Aws::connect(&any).await.caller().await;
         let (account, arn) = caller.map_err(|error| {
-            let at = environment.endpoint.as_deref().unwrap_or("AWS");
-            Failure::not_run(format!(
-                "the control plane at {at} does not answer who calls: {error}; check that it runs, and the credentials"
-            ))
+            Failure::not_run(match &environment.endpoint {
+                Some(at) => format!(
+                    "the control plane at {at} does not answer who calls: {error}; check that it runs, and the credentials"
+                ),
+                None => format!(
+                    "AWS does not answer who calls: {error}; check the credentials, and the way to AWS from here"
+                ),
+            })
         })?;
         (Some(account), Some(arn))
     } else {

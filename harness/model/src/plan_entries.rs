@@ -42,6 +42,14 @@ impl Provider {
 /// `[environment]`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+// As `is_aws_itself`, and what a plan for it has to say.
+#[schemars(extend(
+    "if" = {
+        "properties": { "provider": { "const": "aws" }, "allow_loopback": { "const": false } },
+        "not": { "required": ["endpoint"] },
+    },
+    "then" = { "required": ["region", "account"] },
+))]
 pub struct Environment {
     /// A name for reports.
     pub name: String,

@@ -2,6 +2,7 @@
 //!
 //! One program for all subjects, so that they are linked once. Each test has its own folder, ports and servers.
 
+mod aws_itself;
 mod budget;
 mod clock_steps;
 mod controls;

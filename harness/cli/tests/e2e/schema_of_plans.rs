@@ -88,6 +88,13 @@ fn both(plan: &str) -> (Option<i32>, Option<String>) {
 #[case::unknown_scenario("\"rds-pitr\"", "\"rds-pitre\"", "scenario")]
 #[case::unknown_kind("\"postgres\"", "\"mysql\"", "kind")]
 #[case::unknown_provider("\"sandbox\"", "\"cloud\"", "provider")]
+#[case::aws_anywhere("provider = \"sandbox\"", "provider = \"aws\"", "$.environment: ")]
+#[case::aws_in_any_account(
+    "provider = \"sandbox\"",
+    "provider = \"aws\"\nregion = 'eu-west-1'\nallow_loopback = false",
+    "account"
+)]
+#[case::aws_in_any_region("provider = \"sandbox\"", "provider = \"aws\"\naccount = '123456789012'", "region")]
 #[case::wrong_type_of_a_flag("provider =", "production = 'no'\nprovider =", "production")]
 #[case::wrong_type_of_an_objective("rto = \"5s\"", "rto = 5", "rto")]
 #[case::no_duration("rto = \"5s\"", "rto = \"soon\"", "rto")]
@@ -160,7 +167,7 @@ fn both(plan: &str) -> (Option<i32>, Option<String>) {
 )]
 #[case::no_role(
     "provider = \"sandbox\"",
-    "provider = \"aws\"\nassume_role = { role_arn = 'drill' }",
+    "provider = \"aws\"\nallow_loopback = true\nassume_role = { role_arn = 'drill' }",
     "role_arn"
 )]
 #[case::no_key_of_kms("[targets.plain]", "[evidence]\nkms_key = 'k'\n[targets.plain]", "kms_key")]
@@ -202,7 +209,7 @@ fn both(plan: &str) -> (Option<i32>, Option<String>) {
 )]
 #[case::no_address(
     "provider = \"sandbox\"",
-    "provider = \"aws\"\n[[notices]]\nname = 'n'\nkind = 'email'\nfrom = 'a b@example.com'\nto = ['c@example.com']",
+    "provider = \"aws\"\nallow_loopback = true\n[[notices]]\nname = 'n'\nkind = 'email'\nfrom = 'a b@example.com'\nto = ['c@example.com']",
     "from"
 )]
 fn a_mistake(#[case] from: &str, #[case] to: &str, #[case] place: &str) {
@@ -254,6 +261,10 @@ fn a_mistake(#[case] from: &str, #[case] to: &str, #[case] place: &str) {
      'pushgateway'\nurl = 'http://127.0.0.1:9091'\n[[drills]]"
 )]
 #[case::another_kind_of_drill("\"rds-pitr\"", "\"rds-failover\"")]
+#[case::what_stands_in_for_aws(
+    "\"sandbox\"",
+    "\"aws\"\nallow_loopback = true\nendpoint = 'http://127.0.0.1:1'"
+)]
 fn no_mistake(#[case] from: &str, #[case] to: &str) {
     let (code, problem) = both(&PLAN.replacen(from, to, 1));
     assert_eq!((code, problem), (Some(0), None));

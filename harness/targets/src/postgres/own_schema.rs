@@ -80,6 +80,16 @@ impl OwnSchema {
     }
 }
 
+/// The schemas of drills in the database of a session, by their names and comments. A backup that was taken during a drill has
+/// its schema as well.
+pub(super) async fn schemas_of_drills(session: &Session) -> Result<Vec<String>, PgError> {
+    let query = "SELECT nspname::text FROM pg_catalog.pg_namespace \
+                 WHERE nspname ~ '^lifeboat_[0-9]{8}_[0-9]{6}_[0-9a-f]{6}_[a-z0-9]{8,20}$' \
+                   AND obj_description(oid, 'pg_namespace') ~ '^made by lifeboat for run [-0-9a-f]+; safe to drop$'";
+    let rows = session.client().query(query, &[]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
 /// Drops a schema of a drill's own, if it is there and carries the comment. What a stranger put into it is not dropped
 /// with it: then the schema stays and the error says so.
 ///

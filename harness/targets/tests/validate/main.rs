@@ -5,6 +5,7 @@
 mod benchmark;
 mod changes;
 mod old_snapshot;
+mod other_drills;
 mod own_server;
 mod physical;
 mod random;

@@ -20,6 +20,7 @@ use super::side::on;
 use super::snapshot::{Snapshot, apart, plain};
 use super::tables::{Compared, Terms, compare_table, count_table};
 use super::{DataFinding, Expectations, Pair, Side, Since, TableMode, Validation};
+use crate::postgres::own_schema::schemas_of_drills;
 use crate::postgres::{PgError, Server, Session};
 
 /// Tables of at least so many pages are read by all sessions at once, one after the other.
@@ -64,7 +65,9 @@ pub async fn validate(subject: &Subject<'_>) -> Result<Validation, PgError> {
     let (source, copy) = (source?, copy?);
     let mut validation = Validation::default();
     if let Some(copy) = &copy {
-        let run = Run { subject, source: source.as_ref(), copy, deadline };
+        let ignored = subject.ignore_schemas.to_vec();
+        let mut run = Run { subject, ignored, source: source.as_ref(), copy, deadline };
+        run.leave_out_other_drills(&mut validation).await;
         run.all(&mut validation).await;
     }
     for snapshot in [source, copy].into_iter().flatten() {
@@ -76,17 +79,38 @@ pub async fn validate(subject: &Subject<'_>) -> Result<Validation, PgError> {
 
 struct Run<'a> {
     subject: &'a Subject<'a>,
+    ignored: Vec<String>,
     source: Option<&'a Snapshot>,
     copy: &'a Snapshot,
     deadline: Instant,
 }
 
 impl Run<'_> {
+    /// A backup that was taken while another drill ran has that drill's schema, which is data of nobody's.
+    async fn leave_out_other_drills(&mut self, validation: &mut Validation) {
+        for snapshot in self.source.into_iter().chain([self.copy]) {
+            let session = snapshot.side().session;
+            match apart(&[session], self.deadline, schemas_of_drills(session)).await {
+                Ok(found) => {
+                    for name in found {
+                        if !self.ignored.contains(&name) {
+                            let what =
+                                format!("schema {name} was not compared: another drill made it for itself");
+                            validation.not_compared.push(what);
+                            self.ignored.push(name);
+                        }
+                    }
+                }
+                Err(error) => validation.findings.push(unread("schemas", &error)),
+            }
+        }
+    }
+
     async fn all(&self, validation: &mut Validation) {
         self.definitions(validation).await;
         self.tables(validation).await;
         let source = self.source.map(Snapshot::side);
-        let ignored = self.subject.ignore_schemas;
+        let ignored = self.ignored.as_slice();
         match check_sequences(source, self.copy.side(), ignored, self.deadline).await {
             Ok(found) => validation.findings.extend(found),
             Err(error) => validation.findings.push(unread("sequences", &error)),
@@ -108,7 +132,7 @@ impl Run<'_> {
                 .push("the schema was not compared: there is no source to compare with".into());
             return;
         };
-        let ignored = self.subject.ignore_schemas;
+        let ignored = self.ignored.as_slice();
         let read = pair.both(async |side: Side<'_>| definitions(side.session, ignored).await);
         match apart(&pair.sessions(), self.deadline, read).await {
             Ok((source, copy)) => {
@@ -121,7 +145,7 @@ impl Run<'_> {
 
     async fn tables(&self, validation: &mut Validation) {
         let all = self.source.unwrap_or(self.copy).side();
-        let read = relations(all, self.subject.ignore_schemas);
+        let read = relations(all, &self.ignored);
         let all = match apart(&[all.session], self.deadline, read).await {
             Ok(all) => all,
             Err(error) => return validation.findings.push(unread("tables", &error)),
@@ -183,7 +207,7 @@ impl Run<'_> {
     async fn indexes(&self, validation: &mut Validation) {
         let found = async {
             let session = plain(self.subject.copy, self.subject.application_name, self.deadline).await?;
-            let found = check_indexes(&session, self.subject.ignore_schemas, self.deadline).await;
+            let found = check_indexes(&session, &self.ignored, self.deadline).await;
             end(session).await;
             found
         };
