@@ -38,7 +38,10 @@ impl Source {
 
     /// The environment alone, which may have to be started before the rest can be read.
     pub fn environment(&self, variables: &BTreeMap<String, String>) -> Result<Environment, Failure> {
-        PlanFile::environment(&self.raw, &|name| value_of(name, variables)).map_err(|error| self.wrong(error))
+        let lookup = |name: &str| value_of(name, variables);
+        let environment = PlanFile::environment(&self.raw, &lookup).map_err(|error| self.wrong(error))?;
+        PlanFile::check_place(&self.raw, &environment).map_err(|error| self.wrong(error))?;
+        Ok(environment)
     }
 
     /// What it says of evidence.
@@ -62,6 +65,7 @@ impl Source {
     /// The paths of CA certificates are made absolute: they are journalled, for whoever takes something back later.
     fn resolve_with(&self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<PlanFile, Failure> {
         let mut plan = PlanFile::resolve(&self.raw, lookup).map_err(|error| self.wrong(error))?;
+        PlanFile::check_place(&self.raw, &plan.environment).map_err(|error| self.wrong(error))?;
         let given =
             plan.targets.values_mut().filter_map(TargetEntry::tls_mut).filter_map(|(_, ca)| ca.as_mut());
         for ca in given {
@@ -172,6 +176,20 @@ pub fn settled(plan: &PlanFile, name: &str, whose: &str) -> Result<TargetEntry, 
     // The control plane being here does not make the server so.
     check_tokens(&target, plan.environment.provider)
         .map_err(|error| Failure::usage(format!("[targets.{name}] {error}")))?;
+    // At the end of a tunnel its certificate alone tells a server of AWS from one of this machine.
+    if plan.environment.is_aws_itself() && target.server_tls(plan.environment.provider).is_none() {
+        let address = |host: &str| match host.contains(':') {
+            true => format!("http://[{host}]/"),
+            false => format!("http://{host}/"),
+        };
+        let host = target.host().filter(|host| is_loopback(&address(host)));
+        if let Some(host) = host {
+            return Err(Failure::usage(format!(
+                "[targets.{name}] host: `{host}` is on this machine, and with tls = \"off\" nothing shows that a server of AWS \
+                 answers there; for the end of a tunnel, use tls = \"verify-full\" with tls_ca"
+            )));
+        }
+    }
     if target.server_tls(plan.environment.provider).is_some_and(|tls| tls.ca.is_none()) {
         return Err(Failure::usage(format!(
             "[targets.{name}] tls_ca: tls = \"verify-full\" needs it, and is what counts on AWS where tls is not given: the \

@@ -50,6 +50,12 @@ async fn begin(args: RunArgs, stream: &mut EventStream, hurry: &Hurry) -> Result
     // What is wrong with the plan shows before a sandbox is started for it.
     check(&source, &args, environment.endpoint.clone())?;
     out_folder::check(args.out.as_deref())?;
+    if environment.is_aws_itself() {
+        // Before anything is asked of a key or a bucket.
+        let mut environment = environment.clone();
+        environment.name_session("lifeboat-identity");
+        control_plane::identify(&environment, None, true).await?;
+    }
     let evidence = source.evidence()?;
     let history = out_folder::history(args.history.as_ref(), args.out.as_deref());
     let conclusion =

@@ -43,7 +43,9 @@ impl Stores {
         let mut environment = run_plan::environment(files)?;
         // The sandbox has neither S3 nor KMS, so that its endpoint need not be known.
         if environment.provider != Provider::Sandbox {
-            if let Some(open) = environment.endpoint.as_ref().filter(|endpoint| endpoint.contains("${")) {
+            let places =
+                [environment.endpoint.as_ref(), Some(&environment.region), environment.account.as_ref()];
+            if let Some(open) = places.into_iter().flatten().find(|place| place.contains("${")) {
                 return Err(run_plan::wrong(&format!("{open} in [environment] is not set; export it")));
             }
             control_plane::settle_endpoint(&mut environment)?;

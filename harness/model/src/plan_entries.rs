@@ -96,6 +96,13 @@ impl Environment {
         }
     }
 
+    /// Whether region and account are said, or left to a variable that has no value yet.
+    pub(crate) fn names_its_place(&self) -> bool {
+        let is_account = |text: &str| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+        !self.region.is_empty()
+            && self.account.as_deref().is_some_and(|text| text.contains("${") || is_account(text))
+    }
+
     /// Whether AWS itself is meant, and nothing that answers in its place.
     pub fn is_aws_itself(&self) -> bool {
         self.provider == Provider::Aws && self.endpoint.is_none() && !self.allow_loopback
@@ -175,6 +182,15 @@ impl TargetEntry {
         match tls.unwrap_or(default) {
             Tls::VerifyFull => Some(ServerTls { ca: ca.clone(), name: None }),
             Tls::Off => None,
+        }
+    }
+
+    /// The plan's own host; none where the control plane says it.
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Self::RdsInstance(t) => t.host.as_deref(),
+            Self::Postgres(t) => Some(&t.host),
+            Self::DynamodbTable(_) => None,
         }
     }
 

@@ -132,6 +132,24 @@ impl PlanFile {
         environment(&mut only(raw, "environment", lookup)?)
     }
 
+    /// Refuses a plan for AWS itself that does not say where: elsewhere a region is a name, there a default could be where
+    /// somebody else's databases are. `environment` is that of `raw`; plans of runs that were are not held to it.
+    ///
+    /// # Errors
+    /// [`PlanFileError`].
+    pub fn check_place(raw: &Table, environment: &Environment) -> Result<(), PlanFileError> {
+        let says_region = raw.get("environment").is_some_and(|written| written.get("region").is_some());
+        if !environment.is_aws_itself() || (says_region && environment.names_its_place()) {
+            return Ok(());
+        }
+        Err(wrong(
+            "[environment]",
+            "provider = \"aws\" means AWS itself, so the plan has to name `region` and `account`, twelve digits (`aws sts \
+             get-caller-identity` says that of the credentials); for what stands in for AWS on this machine, say \
+             allow_loopback = true",
+        ))
+    }
+
     /// Only `[evidence]`: what a run is signed with, where nothing else of the plan is needed.
     ///
     /// # Errors
@@ -221,18 +239,8 @@ fn wrong(section: &str, message: &str) -> PlanFileError {
 }
 
 fn environment(table: &mut Table) -> Result<Environment, PlanFileError> {
-    let has_region = table.get("environment").is_some_and(|found| found.get("region").is_some());
     let environment: Environment = section(table, "environment")?;
     environment.check_credentials().map_err(PlanFileError::Credentials)?;
-    // Elsewhere a region is a name; here a default could be where somebody else's databases are.
-    if environment.is_aws_itself() && !(has_region && environment.account.is_some()) {
-        return Err(wrong(
-            "[environment]",
-            "provider = \"aws\" means AWS itself, so the plan has to name `region` and `account` (`aws sts \
-             get-caller-identity` says the account of the credentials); for what stands in for AWS on this machine, say \
-             allow_loopback = true",
-        ));
-    }
     Ok(environment)
 }
 

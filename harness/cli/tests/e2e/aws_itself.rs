@@ -96,6 +96,10 @@ fn a_failover_passes_and_is_evidence_of_its_control() {
     let world = World::new(ORDERS_SEED);
     let options =
         "notice = '30s'\nstable_for = '500ms'\ncontrols = ['soc2:A1.2']\n[controls]\nperiod = '35d'";
+    let plan = world.scene.lab.write("looked-at.toml", &on_aws(&failover_plan(options)));
+    let checked = world.does(world.lifeboat().args(["plan", "--check"]).arg(plan));
+    checked.expect_code(0);
+    assert!(checked.stdout.contains("failover: identify-target: ok"), "{checked}");
     let (ended, record) = world.run(&failover_plan(options)).finish(LIMIT);
     ended.expect_code(0);
     record.expect("passed", "clean", &[]);
@@ -134,8 +138,20 @@ fn a_killed_restore_is_taken_back() {
         listed.stdout.contains("DB instance orders-lb-") && listed.stdout.contains("2 left by runs"),
         "{listed}"
     );
-    let elsewhere = world.does(world.lifeboat().args(["undo", "runs/one"]).env_remove("SSL_CERT_FILE"));
-    elsewhere.expect_code(102);
+    let untrusted = world.does(world.lifeboat().args(["undo", "runs/one"]).env_remove("SSL_CERT_FILE"));
+    untrusted.expect_code(102);
+    // What a shell still has of a stand-in would say that nothing is left.
+    let calls = world.scene.sandbox.calls().len();
+    for variable in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"] {
+        let led = |command: &mut Command| world.does(command.env(variable, world.scene.sandbox.endpoint()));
+        let undone = led(world.lifeboat().args(["undo", "runs/one"]));
+        undone.expect_code(102);
+        assert!(undone.stdout.contains("not an https address of AWS"), "{undone}");
+        let looked = led(world.lifeboat().args(["gc", "--plan", "plan.toml"]));
+        assert!(matches!(looked.code, Some(2 | 101)), "{looked}");
+        looked.expect_stderr(&["127.0.0.1"]);
+    }
+    assert_eq!(world.scene.sandbox.calls().len(), calls, "nothing was asked of it");
     world.does(world.lifeboat().args(["undo", "runs/one"])).expect_code(0);
     let listed = look();
     listed.expect_code(0);
@@ -167,6 +183,39 @@ fn nothing_stands_in_for_a_service(#[case] variable: &str, #[case] profile: &str
     let ended = world.does(command.arg("run").arg(plan));
     ended.expect_code(code).expect_stderr(&["127.0.0.1", "not", "AWS", "AWS_ENDPOINT_URL"]);
     assert_eq!(world.scene.sandbox.calls().len(), before, "{ended}");
+    world.end();
+}
+
+/// Nor is what credentials are asked with told to it.
+#[test]
+fn an_identity_is_shown_to_aws_alone() {
+    let world = World::new(ORDERS_SEED);
+    let token = world.scene.lab.write("token", "eyJraWQiOiJ0ZXN0In0-of-a-web-identity");
+    let before = world.scene.sandbox.calls().len();
+    let plan = world.scene.lab.write("plan.toml", &on_aws(&failover_plan("")));
+    let mut command = world.lifeboat();
+    command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    command
+        .env("AWS_WEB_IDENTITY_TOKEN_FILE", token)
+        .env("AWS_ROLE_ARN", "arn:aws:iam::000000000000:role/drill");
+    command.env("AWS_ENDPOINT_URL_STS", world.scene.sandbox.endpoint());
+    let ended = world.does(command.arg("run").arg(plan));
+    ended.expect_code(101).expect_stderr(&["AWS does not answer who calls", "not an https address of AWS"]);
+    assert_eq!(world.scene.sandbox.calls().len(), before, "{ended}");
+    world.end();
+}
+
+/// Nor is a history kept elsewhere with the credentials of AWS.
+#[test]
+fn a_history_elsewhere_is_refused() {
+    let world = World::new(ORDERS_SEED);
+    let plan = world.scene.lab.write("plan.toml", &on_aws(&failover_plan("")));
+    let mut command = world.lifeboat();
+    command.arg("run").arg(plan).args(["--history", "s3://drills/team"]);
+    let ended = world.does(command.env("AWS_ENDPOINT_URL_S3", world.scene.sandbox.endpoint()));
+    assert_ne!(ended.code, Some(0), "{ended}");
+    ended.expect_stderr(&["s3://drills/team", "not an https address of AWS"]);
+    assert!(world.scene.sandbox.calls().iter().all(|(action, _)| action != "RebootDBInstance"), "{ended}");
     world.end();
 }
 

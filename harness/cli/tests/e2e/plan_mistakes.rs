@@ -78,6 +78,21 @@ fn is_refused(lab: &Lab, ended: &Ended, words: &[&str]) {
 #[case::aws_nowhere("\"sandbox\"", "\"aws\"", &["[environment]", "AWS itself", "`region` and `account`", "allow_loopback"])]
 #[case::aws_in_any_region("\"sandbox\"", "\"aws\"\naccount = \"123456789012\"", &["[environment]", "`region`"])]
 #[case::aws_in_any_account("\"sandbox\"", "\"aws\"\nregion = \"eu-west-1\"", &["[environment]", "`account`"])]
+#[case::aws_in_no_account(
+    "\"sandbox\"",
+    "\"aws\"\nregion = \"eu-west-1\"\naccount = \"mine\"",
+    &["[environment]", "`account`, twelve digits"]
+)]
+#[case::aws_in_no_region(
+    "\"sandbox\"",
+    "\"aws\"\nregion = \"\"\naccount = \"123456789012\"",
+    &["[environment]", "`region`"]
+)]
+#[case::aws_on_a_server_of_this_machine(
+    "\"sandbox\"\n\n[targets.plain]",
+    "\"aws\"\nregion = \"eu-west-1\"\naccount = \"123456789012\"\n\n[targets.plain]\ntls = \"off\"",
+    &["[targets.plain] host", "`127.0.0.1` is on this machine", "verify-full"]
+)]
 #[case::aws_endpoint(
     "\"sandbox\"",
     "\"aws\"\nendpoint = \"https://rds.eu-west-1.amazonaws.com\"",

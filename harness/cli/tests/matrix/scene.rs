@@ -34,8 +34,8 @@ impl Scene {
         if let Some(snapshots) = state["inventory"]["snapshots"].as_object_mut() {
             snapshots.retain(|_, snapshot| snapshot["automated"] != true);
         }
-        if self.ground == Ground::MultiAz && !self.has_a_whole_standby() {
-            return Err("the standby is not whole".into());
+        if self.ground == Ground::MultiAz {
+            state["whole standby"] = self.has_a_whole_standby().into();
         }
         if self.ground == Ground::Tables {
             state["everything"] = everything(&self.sandbox);

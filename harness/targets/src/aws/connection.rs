@@ -16,6 +16,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use lifeboat_model::{Environment, Provider};
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::addresses::is_loopback;
 use super::again::Again;
 use super::chain::Chain;
 use super::kept::{Giving, Kept, Source};
@@ -41,38 +42,6 @@ pub async fn pause(length: Duration) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.tick().await;
     ticks.tick().await;
-}
-
-/// Whether an endpoint is an `http` or `https` address on this machine.
-pub fn is_loopback(endpoint: &str) -> bool {
-    let Ok(uri) = endpoint.parse::<hyper::Uri>() else { return false };
-    // What stands before an `@` is a user's name, whatever it looks like; nobody needs one here.
-    let plain = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    let here =
-        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-    plain && here && matches!(uri.scheme_str(), Some("http" | "https"))
-}
-
-/// The domains in which AWS answers, one or two of each partition.
-const AWS_DOMAINS: [&str; 9] = [
-    ".amazonaws.com",
-    ".api.aws",
-    ".amazonaws.com.cn",
-    ".api.amazonwebservices.com.cn",
-    ".amazonaws.eu",
-    ".c2s.ic.gov",
-    ".sc2s.sgov.gov",
-    ".csp.hci.ic.gov",
-    ".cloud.adc-e.uk",
-];
-
-/// Whether an endpoint is an `https` address of AWS, VPC endpoints among them: what answers anywhere else may stand in for it.
-pub fn is_of_aws(endpoint: &str) -> bool {
-    let Ok(uri) = endpoint.parse::<hyper::Uri>() else { return false };
-    let plain = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
-    let host = uri.host().unwrap_or_default().to_ascii_lowercase();
-    plain && uri.scheme_str() == Some("https") && AWS_DOMAINS.iter().any(|domain| host.ends_with(domain))
 }
 
 fn pace_of(endpoint: Option<&str>) -> Duration {
@@ -110,6 +79,9 @@ impl Aws {
                     Some(endpoint) => {
                         SharedHttpClient::new(PlansSts { http: http.clone(), endpoint: endpoint.clone() })
                     }
+                    None if environment.is_aws_itself() => {
+                        SharedHttpClient::new(OnlyAws { http: http.clone(), sts_alone: true })
+                    }
                     None => http.clone(),
                 },
                 retries: Arc::clone(&retries),
@@ -133,7 +105,10 @@ impl Aws {
         retries: &Retries,
     ) -> Self {
         let kept = Arc::new(Kept::new(source, pace_of(environment.endpoint.as_deref())));
-        let http = if environment.is_aws_itself() { SharedHttpClient::new(OnlyAws(http)) } else { http };
+        let http = match environment.is_aws_itself() {
+            true => SharedHttpClient::new(OnlyAws { http, sts_alone: false }),
+            false => http,
+        };
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(Region::new(environment.region.clone()))
             .http_client(http)
@@ -273,53 +248,6 @@ impl Aws {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn aws_is_told_from_what_stands_in_for_it() {
-        for endpoint in [
-            "https://rds.eu-west-1.amazonaws.com",
-            "https://RDS.eu-west-1.amazonaws.com:443/",
-            "https://vpce-0a1b-2c3d.rds.eu-west-1.vpce.amazonaws.com",
-            "https://dynamodb.cn-north-1.amazonaws.com.cn",
-            "https://dynamodb.eu-west-1.api.aws",
-        ] {
-            assert!(is_of_aws(endpoint), "{endpoint}");
-        }
-        for endpoint in [
-            "http://rds.eu-west-1.amazonaws.com",
-            "https://localstack.example.com",
-            "https://rds.eu-west-1.amazonaws.com.example.com",
-            "https://amazonaws.com",
-            "https://notamazonaws.com",
-            "https://rds.amazonaws.com@example.com",
-            "https://127.0.0.1:4566",
-            "",
-        ] {
-            assert!(!is_of_aws(endpoint), "{endpoint}");
-        }
-    }
-
-    #[test]
-    fn loopback_is_told_from_the_rest() {
-        for endpoint in
-            ["http://127.0.0.1:4566", "http://localhost:1/x", "http://[::1]:80", "https://127.3.2.1:9"]
-        {
-            assert!(is_loopback(endpoint), "{endpoint}");
-        }
-        for endpoint in [
-            "https://rds.eu-west-1.amazonaws.com",
-            "http://10.0.0.1:4566",
-            "http://localhost.example.com",
-            "http://127.0.0.1.example.com:80",
-            "http://user@example.com/127.0.0.1",
-            "http://127.0.0.1:80@rds.eu-west-1.example.com",
-            "http://127.0.0.1\\@example.com",
-            "127.0.0.1:80",
-            "",
-        ] {
-            assert!(!is_loopback(endpoint), "{endpoint}");
-        }
-    }
 
     fn answer(code: &str, effect: Effect) -> Result<(), AwsError> {
         Err(AwsError { call: "X", code: code.into(), message: String::new(), effect })

@@ -1,5 +1,6 @@
 //! The one place that connects to a control plane: with whose credentials, within which limits, and what its errors mean.
 
+mod addresses;
 mod again;
 mod chain;
 mod clients;
@@ -14,7 +15,8 @@ mod plans_sts;
 mod refused;
 mod role;
 
-pub use connection::{Aws, is_loopback, is_of_aws, pause};
+pub use addresses::{is_loopback, is_of_aws};
+pub use connection::{Aws, pause};
 pub(crate) use database_token::key_of;
 pub use error::{AwsError, Effect};
 

@@ -1,5 +1,6 @@
 //! Where AWS itself is meant, requests go to AWS alone. The SDK follows variables and profiles (`AWS_ENDPOINT_URL_STS`,
-//! `endpoint_url`), which may lead one service elsewhere: what answered there would be taken for AWS.
+//! `endpoint_url`), which may lead one service elsewhere: what answered there would be taken for AWS, and what credentials are
+//! asked with would be told to it.
 //!
 //! Not guaranteed: that whoever answers under a name of AWS's is AWS. That rests on the machine's name service and on the
 //! certificate authorities that it trusts.
@@ -13,13 +14,21 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
 use super::is_of_aws;
+use super::plans_sts::is_for_credentials;
 
-/// A client that sends nothing elsewhere.
+/// A client that sends nothing elsewhere, or, where credentials are looked for, no call of STS: what else is asked for them (SSO,
+/// a container's or machine's metadata) is where it is.
 #[derive(Debug)]
-pub(super) struct OnlyAws(pub SharedHttpClient);
+pub(super) struct OnlyAws {
+    pub http: SharedHttpClient,
+    pub sts_alone: bool,
+}
 
 #[derive(Debug)]
-struct Connector(SharedHttpConnector);
+struct Connector {
+    connector: SharedHttpConnector,
+    sts_alone: bool,
+}
 
 impl HttpClient for OnlyAws {
     fn http_connector(
@@ -27,14 +36,15 @@ impl HttpClient for OnlyAws {
         settings: &HttpConnectorSettings,
         components: &RuntimeComponents,
     ) -> SharedHttpConnector {
-        SharedHttpConnector::new(Connector(self.0.http_connector(settings, components)))
+        let connector = self.http.http_connector(settings, components);
+        SharedHttpConnector::new(Connector { connector, sts_alone: self.sts_alone })
     }
 }
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        if is_of_aws(request.uri()) {
-            return self.0.call(request);
+        if is_of_aws(request.uri()) || (self.sts_alone && !is_for_credentials(&request)) {
+            return self.connector.call(request);
         }
         let uri = request.uri().parse::<hyper::Uri>().ok();
         // The host alone: what else is in an address may be secret.

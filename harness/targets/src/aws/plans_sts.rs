@@ -12,6 +12,11 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 /// How the body of a call of STS for credentials begins.
 const ASSUMES: &[u8] = b"Action=AssumeRole";
 
+/// Whether a request is such a call.
+pub(super) fn is_for_credentials(request: &HttpRequest) -> bool {
+    request.body().bytes().is_some_and(|body| body.starts_with(ASSUMES))
+}
+
 /// A client that leads them there.
 #[derive(Debug)]
 pub(super) struct PlansSts {
@@ -38,7 +43,7 @@ impl HttpClient for PlansSts {
 
 impl HttpConnector for Connector {
     fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
-        if request.body().bytes().is_some_and(|body| body.starts_with(ASSUMES)) {
+        if is_for_credentials(&request) {
             // The host that it was signed for stays.
             let host = request.uri().parse::<hyper::Uri>().ok();
             if let Some(host) = host.as_ref().and_then(hyper::Uri::host) {

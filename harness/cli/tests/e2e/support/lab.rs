@@ -53,6 +53,8 @@ impl Lab {
                 command.env_remove(&name);
             }
         }
+        // Nobody's credentials are found, wherever a test goes wrong to.
+        command.env("HOME", self.path("home")).env("AWS_EC2_METADATA_DISABLED", "true");
         command.env("XDG_STATE_HOME", self.path("state"));
         command.env("TMPDIR", self.temporary()).env("LIFEBOAT_POSTGRES_IMAGE", image());
         command.current_dir(self.folder.path());
