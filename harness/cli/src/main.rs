@@ -95,11 +95,17 @@ fn main() -> ExitCode {
     });
     // A read of standard input may still block a thread, which would keep a sandbox that could not start from ending.
     runtime.shutdown_background();
-    done.unwrap_or_else(|failure| {
+    let code = done.unwrap_or_else(|failure| {
         errln!("lifeboat: {failure}");
         failure.code
-    })
-    .code()
+    });
+    match print::unwritten() {
+        Some(error) => {
+            errln!("lifeboat: cannot write to standard output: {error}");
+            run_cmd::with_something_undone(code).code()
+        }
+        None => code.code(),
+    }
 }
 
 /// Every connection is a file, and a drill may open thousands: takes what the system allows. Where that is too little, the

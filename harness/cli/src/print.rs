@@ -3,12 +3,23 @@
 
 use std::fmt::Arguments;
 use std::io::{self, ErrorKind, Write as _};
+use std::sync::OnceLock;
 
 use lifeboat_reports::{clean_text, steers_a_terminal};
 
-/// Writes to standard output.
+/// Why [`out`] could not write, the first time.
+static UNWRITTEN: OnceLock<String> = OnceLock::new();
+
+/// Writes to standard output. Where it cannot, as on a full disk, the command goes on, and [`unwritten`] says so at its end.
 pub fn out(text: Arguments<'_>) {
-    let _ = std::io::stdout().lock().write_all(clean_text(&text.to_string()).as_bytes());
+    if let Err(error) = bytes(clean_text(&text.to_string()).as_bytes()) {
+        UNWRITTEN.get_or_init(|| error.to_string());
+    }
+}
+
+/// Why not all of what was given to [`out`] is written, if so.
+pub fn unwritten() -> Option<&'static str> {
+    UNWRITTEN.get().map(String::as_str)
 }
 
 /// Writes to standard error.

@@ -217,3 +217,56 @@ fn a_period_that_only_simulated_runs_name_counts() {
     let row = &matrix(&runs, UNTIL).rows[0];
     assert_eq!((row.period_days, row.gaps.len()), (Some(30), 1), "{row:?}");
 }
+
+/// Evidence was wanted from the first run on whose plan names the control, whatever that run was.
+#[test]
+fn a_run_that_can_be_no_evidence_hides_no_gap_before_the_first_that_can() {
+    type Change = fn(&mut SeenRun);
+    let changes: [(&str, Change); 3] = [
+        ("not verified", |run| run.signature = Signature::NotVerified("it is not signed".into())),
+        ("simulated", |run| run.record.environment.simulated = true),
+        ("interrupted", |run| run.record.interrupted_by = Some("SIGINT".into())),
+    ];
+    for (what, change) in changes {
+        let good = seen(passed(datetime!(2026-11-20 02:00 UTC)));
+        let mut first = seen(passed(datetime!(2026-10-01 02:00 UTC)));
+        first.record.controls[0].period_days = Some(900);
+        change(&mut first);
+        let runs = [first, good];
+        let row = &matrix(&runs, UNTIL).rows[0];
+        let [gap] = row.gaps.as_slice() else { panic!("{what}: {:?}", row.gaps) };
+        let stretch = (runs[0].record.started_at, runs[1].record.started_at);
+        assert_eq!(((gap.from, gap.to), gap.last.as_ref(), gap.open), (stretch, None, false), "{what}");
+        assert_eq!(gap.period_days, Some(30), "{what}");
+    }
+}
+
+/// What its drills came to does not matter: its plan says how often from its beginning on, and not before.
+#[test]
+fn a_shorter_period_counts_from_a_failed_run_on() {
+    let mut first = passed(datetime!(2026-07-01 02:00 UTC));
+    first.controls[0].period_days = Some(100);
+    let last = |days| {
+        let mut run = passed(datetime!(2026-11-20 02:00 UTC));
+        run.controls[0].period_days = days;
+        run
+    };
+    let mut failed = passed(datetime!(2026-09-01 02:00 UTC));
+    failed.drills[0].verdict = Verdict::Failed;
+    let middle = passed(datetime!(2026-09-20 02:00 UTC));
+    let of = |runs: Vec<RunRecord>| {
+        let runs: Vec<SeenRun> = runs.into_iter().map(seen).collect();
+        let gaps = matrix(&runs, UNTIL).rows.remove(0).gaps;
+        gaps.into_iter().map(|gap| (gap.from, gap.to, gap.period_days)).collect::<Vec<_>>()
+    };
+    // In the stretch in which it began and after it; 81 and 61 days are within the first plan's 100.
+    let began = [&first, &middle, &last(Some(30))].map(|run| run.started_at);
+    let wanted = [(began[0], began[1], Some(30)), (began[1], began[2], Some(30))];
+    assert_eq!(of(vec![first.clone(), failed, middle.clone(), last(Some(30))]), wanted);
+    // Without it and with the first plan's in force, there is none but what a shorter one makes from then on.
+    let mut middle = middle;
+    middle.controls[0].period_days = Some(100);
+    assert_eq!(of(vec![first.clone(), middle.clone(), last(Some(100))]), []);
+    middle.controls[0].period_days = Some(60);
+    assert_eq!(of(vec![first, middle, last(Some(100))]), [(began[1], began[2], Some(60))]);
+}

@@ -1,11 +1,14 @@
 //! `run --json`: the journal between a line with the version and one with the verdict, each by the committed schema.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::Read as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use nix::fcntl::{FcntlArg, fcntl};
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -237,5 +240,48 @@ fn a_stream_that_cannot_be_written_ends_and_the_run_does_not() {
     let record = std::fs::read_to_string(dir.join("record.json")).expect("the record");
     let record: Value = serde_json::from_str(&record).expect("JSON");
     assert_eq!((&record["verdict"], &record["exit_code"]), (&json!("passed"), &json!(0)), "{ended}");
+    sandbox.stop(&lab);
+}
+
+/// Only its last line cannot be written: the code says so too, and a verdict that has a code of its own keeps it.
+#[rstest]
+#[case::passed("60s", 0, 1)]
+#[case::missed("1ms", 100, 100)]
+fn a_last_line_that_cannot_be_written_changes_the_code(
+    #[case] rto: &str,
+    #[case] verdict: i32,
+    #[case] code: i32,
+) {
+    let lab = Lab::new();
+    let sandbox = External::start(&lab, PLAIN_SEED);
+    // Whoever holds the history keeps the run from its last line.
+    let history = File::create(lab.path("h.jsonl")).expect("a file");
+    history.lock().expect("held");
+    let stdout = memfd_create("stdout", MFdFlags::MFD_ALLOW_SEALING).expect("a file without a disk");
+    let stdout = File::from(stdout);
+    let plan = exhaustion_plan("hold = '500ms'\nstable_for = '500ms'").replace("60s", rto);
+    let mut command = lab.lifeboat();
+    command.envs(&sandbox.exports).args(["run", "--json", "--history", "h.jsonl", "--out", "run"]);
+    command.args(["--confirm", &sandbox.plain_address()]).arg(lab.write("plan.toml", &plan));
+    let copy = stdout.try_clone().expect("the same file");
+    let process = Process::start_into(&lab, &mut command, Some(copy.into()));
+    let written = || {
+        let mut bytes = vec![0; usize::try_from(stdout.metadata().expect("it").len()).expect("a length")];
+        stdout.read_exact_at(&mut bytes, 0).expect("read");
+        String::from_utf8(bytes).expect("UTF-8")
+    };
+    eventually("the journal's last line", MINUTE, || match written() {
+        said if said.ends_with('\n') && said.contains("\"run-ended\"") => Ok(()),
+        _ => Err(process.said()),
+    });
+    fcntl(&stdout, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_GROW)).expect("full from here on");
+    drop(history);
+    let ended = process.wait(MINUTE);
+    ended.expect_code(code);
+    assert_eq!(ended.stderr.matches("the event stream ends here").count(), 1, "{ended}");
+    let record = std::fs::read_to_string(lab.path("run/record.json")).expect("the record");
+    let record: Value = serde_json::from_str(&record).expect("JSON");
+    assert_eq!(record["exit_code"], json!(verdict), "{ended}");
+    assert_eq!(lines(&written())[1..], journal(&lab.path("run")), "all but the last line");
     sandbox.stop(&lab);
 }

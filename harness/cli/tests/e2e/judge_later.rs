@@ -1,13 +1,18 @@
 //! Runs that were killed between their record, their bundle and their line in the history, and what `lifeboat judge` makes of each.
 
 use std::fs;
+use std::io::Write as _;
+use std::os::fd::AsRawFd as _;
 
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use rstest::rstest;
 use serde_json::json;
 
 use crate::credentials::MINUTE;
 use crate::evidence::lifeboat;
 use crate::history_in_s3::kept_run;
-use crate::support::{Ended, Lab, Process};
+use crate::support::{Ended, External, Lab, PLAIN_SEED, Process, Run, exhaustion_plan};
 
 const BUNDLE: &str = "record.sigstore.json";
 
@@ -93,6 +98,50 @@ fn a_run_that_is_in_its_history_gets_no_other_statement() {
     assert!(!lab.path("two").join(BUNDLE).exists());
 }
 
+/// A statement that was made outside the chain is not taken for that of the run's line, and the line stays what it is.
+#[test]
+fn a_statement_beside_the_chain_is_refused() {
+    let lab = lab(&["unsigned", "one", "two"]);
+    says(&judge(&lab, "unsigned", &[]), "added to h.jsonl");
+    for dir in ["one", "two"] {
+        says(&judge(&lab, dir, &KEY), "signed\nadded to h.jsonl");
+    }
+    let text = fs::read_to_string(lab.path("h.jsonl")).expect("it");
+    fs::remove_file(lab.path("two").join(BUNDLE)).expect("removed");
+    for dir in ["unsigned", "two"] {
+        // Without the history: it names no run before it.
+        says(&lifeboat(&lab, "judge", &[&[dir], &KEY[..]].concat()), "signed");
+        let bundle = fs::read(lab.path(dir).join(BUNDLE)).expect("it");
+        for key in [&KEY[..], &[]] {
+            let refused = judge(&lab, dir, key);
+            refused.expect_code(2).expect_stderr(&["outside its chain", "nothing was changed"]);
+        }
+        assert_eq!(fs::read(lab.path(dir).join(BUNDLE)).expect("it"), bundle);
+        assert_eq!(fs::read_to_string(lab.path("h.jsonl")).expect("it"), text);
+    }
+    fs::remove_file(lab.path("two").join(BUNDLE)).expect("removed");
+    says(&judge(&lab, "two", &KEY), "signed\nalready in h.jsonl");
+    verify(&lab, "two").expect_code(0);
+}
+
+/// The statement stands by then, and fits the place that the run still gets.
+#[test]
+fn a_line_that_cannot_be_written_is_added_later() {
+    let lab = lab(&["one", "two"]);
+    says(&judge(&lab, "one", &KEY), "signed\nadded to h.jsonl");
+    let full = memfd_create("history", MFdFlags::MFD_ALLOW_SEALING).expect("a file without a disk");
+    let mut full = fs::File::from(full);
+    full.write_all(&fs::read(lab.path("h.jsonl")).expect("it")).expect("the same");
+    fcntl(&full, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_GROW)).expect("full from here on");
+    let place = format!("/proc/{}/fd/{}", std::process::id(), full.as_raw_fd());
+    let judged = lifeboat(&lab, "judge", &[&["two", "--history", &place], &KEY[..]].concat());
+    judged.expect_code(1).expect_stderr(&["cannot add to", "the run is not in the history", "adds it"]);
+    assert!(judged.stdout.ends_with("signed\n"), "{judged}");
+    says(&judge(&lab, "two", &[]), "added to h.jsonl");
+    verify(&lab, "two").expect_code(0);
+    assert_eq!(lines(&lab), 2);
+}
+
 /// A bundle is not written over for another history, nor where something signed names it.
 #[test]
 fn a_statement_that_something_follows_stays() {
@@ -165,4 +214,36 @@ fn a_look_at_a_record_asks_nobody() {
     assert!(look.stdout.contains("not signed") && look.stderr.is_empty(), "{look}");
     judge(&["--history", "h.jsonl"]).expect_code(1).expect_stderr(&["the run is not signed", "h.jsonl"]);
     assert_eq!(lines(&lab), 0);
+}
+
+/// A history that is gone at a run's end costs neither the record nor the verdict's code: only 0 becomes 1.
+#[rstest]
+#[case::passed("", &KEY, 1)]
+#[case::missed("1ms", &KEY, 100)]
+#[case::unsigned("", &[], 0)]
+fn a_run_whose_history_is_gone_is_not_signed(#[case] rto: &str, #[case] key: &[&str], #[case] code: i32) {
+    let lab = lab(&[]);
+    let sandbox = External::start(&lab, PLAIN_SEED);
+    let plan = exhaustion_plan("hold = '3s'\nstable_for = '500ms'");
+    let plan = if rto.is_empty() { plan } else { plan.replace("rto = \"60s\"", &format!("rto = \"{rto}\"")) };
+    let address = sandbox.plain_address();
+    let options = [&["--confirm", &address, "--history", "h.jsonl"], key].concat();
+    let mut run = Run::start(&lab, &sandbox, &plan, &options);
+    run.await_step("hold");
+    fs::create_dir(lab.path("h.jsonl")).expect("a folder in its place");
+    let ended = run.process.wait(MINUTE);
+    sandbox.stop(&lab);
+    let says =
+        if key.is_empty() { "the run is not in the history" } else { "not signed and not in the history" };
+    ended.expect_code(code).expect_stderr(&[says, "--history h.jsonl"]);
+    assert!(lab.path("run/report.html").exists() && !lab.path("run").join(BUNDLE).exists(), "{ended}");
+    fs::remove_dir(lab.path("h.jsonl")).expect("removed");
+    // The verdict's own code, since nothing is missing by then.
+    let verdict = if code == 100 { 100 } else { 0 };
+    let judged = judge(&lab, "run", key);
+    judged.expect_code(verdict);
+    assert!(judged.stdout.contains("added to h.jsonl"), "{judged}");
+    if !key.is_empty() {
+        verify(&lab, "run").expect_code(0);
+    }
 }

@@ -3,8 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use crate::history_in_s3::kept_run;
-use crate::support::{Ended, External, Lab, PLAIN_SEED, Process, Run, exhaustion_plan, repository};
+use crate::support::{
+    Ended, External, Lab, PLAIN_SEED, Process, Run, exhaustion_plan, failover_plan, repository,
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -88,14 +92,39 @@ fn what_is_wrong_with_a_record_is_named() {
 fn what_cannot_be_written_to_stdout_is_said() {
     let lab = Lab::new();
     kept_run(&lab, "run", "20261122-011126-000001", &[]);
-    Process::start(&lab, lab.lifeboat().args(["judge", "run"])).wait(MINUTE).expect_code(0);
-    for arguments in [&["schema", "plan"][..], &["report", "run", "--format", "summary"]] {
+    let plan = lab.write("plan.toml", &failover_plan("controls = ['soc2:A1.2']"));
+    let plan = plan.to_str().expect("UTF-8");
+    let lifeboat = |arguments: &[&str], stdout| {
+        Process::start_into(&lab, lab.lifeboat().args(arguments), stdout).wait(MINUTE)
+    };
+    lifeboat(&["keygen", "--out", "drill.key"], None).expect_code(0);
+    let judge = ["judge", "run", "--history", "h.jsonl", "--sign-key", "drill.key"];
+    lifeboat(&judge, None).expect_code(0);
+    // One that names a control.
+    let old = read(&repository().join("reports/tests/old/record-1.json"));
+    let mut record: Value = serde_json::from_str(&old).expect("JSON");
+    record["drills"][0]["controls"] = json!(["soc2:A1.2"]);
+    std::fs::create_dir(lab.path("named")).expect("a folder");
+    lab.write("named/record.json", &record.to_string());
+    for (code, arguments) in [
+        (2, &["schema", "plan"][..]),
+        (2, &["report", "run", "--format", "summary"]),
+        (2, &["controls", "named"]),
+        (1, &["judge", "run"]),
+        (1, &["list"]),
+        (1, &["plan", plan]),
+        (1, &["iam-policy", plan, "--account", "123456789012"]),
+        (1, &["history", "h.jsonl"]),
+        (1, &["diff", "run", "run"]),
+        (1, &["verify", "run", "--key", "drill.pub", "--history", "h.jsonl"]),
+    ] {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a full disk");
-        let into =
-            |stdout| Process::start_into(&lab, lab.lifeboat().args(arguments), Some(stdout)).wait(MINUTE);
-        into(full.into()).expect_code(2).expect_stderr(&["cannot write to standard output", "No space left"]);
+        let unwritten = lifeboat(arguments, Some(full.into()));
+        unwritten.expect_code(code).expect_stderr(&["cannot write to standard output", "No space left"]);
+        assert_eq!(unwritten.stderr.matches("cannot write").count(), 1, "{unwritten}");
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
-        assert_eq!(into(writer.into()).expect_code(0).stderr, "");
+        let unread = lifeboat(arguments, Some(writer.into()));
+        assert!(!unread.expect_code(0).stderr.contains("cannot write"), "{unread}");
     }
 }
