@@ -155,6 +155,19 @@ fn a_notice_that_failed_is_a_warning_in_every_report() {
 }
 
 #[test]
+fn a_step_of_the_wall_clock_is_named_in_every_report() {
+    let mut record = each().next().expect("the one that passed");
+    record.clock_steps = vec![ClockStep { by_s: 30.0, at_s: 1.0 }, ClockStep { by_s: -20.0, at_s: 2.0 }];
+    let html = String::from_utf8(lifeboat_reports::html(&record).expect("a page")).expect("UTF-8");
+    let texts = [lifeboat_reports::summary(&record), notice_text(&record, FOLDER)];
+    for report in texts.into_iter().chain([lifeboat_reports::markdown(&record), html]) {
+        for said in ["set forward by 30", "or the machine slept", "set back by 20"] {
+            assert!(report.contains(said), "`{said}` is not in {report}");
+        }
+    }
+}
+
+#[test]
 fn a_group_of_a_pushgateway_has_any_name() {
     let mut record = kept();
     record.environment.name = "eu/prod ü".into();

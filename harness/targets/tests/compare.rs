@@ -3,10 +3,12 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use lifeboat_sandbox::Sandbox;
+use lifeboat_targets::LOCK_TAG;
 use lifeboat_targets::dynamodb::{
     CompareOptions, DifferentItem, Dynamo, ItemDifference, Mark, TableComparison, compare_tables,
 };
@@ -151,6 +153,26 @@ async fn little_memory_takes_more_readings_and_finds_the_same() {
     let tiny = pair.compare(&CompareOptions { memory_bytes: 4_000, ..CompareOptions::default() }).await;
     assert!(!tiny.complete && !tiny.is_equal() && tiny.differences < 400, "{tiny:?}");
     assert!(tiny.differences > 0 && !tiny.examples.is_empty(), "{tiny:?}");
+    pair.stop().await;
+}
+
+/// The lock comes and goes with the run; every other tag is the table's own and may get lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_settings_of_a_table_have_every_tag_but_the_lock() {
+    let pair = Pair::of(0).await;
+    let table = pair.dynamo.describe("source").await.unwrap();
+    let others = ["team", "lifeboat:drill", "lifeboat:lock-of-another-tool", "lifeboat", "my:lifeboat:lock"];
+    let others: BTreeMap<String, String> = others.map(|key| (key.to_owned(), "x".to_owned())).into();
+    let mut tags = others.clone();
+    tags.insert(LOCK_TAG.to_owned(), "20260101-000000-0a1b2c until 2026-01-02T00:00:00Z".to_owned());
+    pair.dynamo.set_tags(&table.arn, &tags).await.unwrap();
+    assert_eq!(pair.dynamo.tags(&table.arn).await.unwrap(), tags);
+    let settings = pair.dynamo.settings(&table).await.unwrap();
+    assert_eq!(settings.tags, others);
+    let copy = pair.dynamo.describe("copy").await.unwrap();
+    let lost = settings.missing_in(&pair.dynamo.settings(&copy).await.unwrap());
+    let lost: Vec<String> = lost.into_iter().map(|(name, ..)| name).collect();
+    assert_eq!(lost, others.keys().map(|key| format!("tag {key}")).collect::<Vec<_>>());
     pair.stop().await;
 }
 

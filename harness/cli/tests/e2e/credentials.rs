@@ -10,7 +10,7 @@ use crate::support::{Aws, BACKED_UP_SEED, Ended, Lab, Process, Run, Signal, dyna
 
 pub const MINUTE: Duration = Duration::from_secs(60);
 
-const EXTERNAL_ID: &str = "shop/drills=4711";
+pub const EXTERNAL_ID: &str = "shop/drills=4711";
 const TOKEN: &str = "eyJraWQiOiJ0ZXN0In0-of-a-web-identity";
 
 /// Of a snapshot that the drill makes.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rstest::rstest;
 
 use crate::crash::Scene;
-use crate::credentials::{SNAPSHOT, seed, with_role};
+use crate::credentials::{EXTERNAL_ID, SNAPSHOT, as_on_aws, run_with, seed, with_role};
 use crate::kept_passwords::killed;
 use crate::support::{
     Aws, BACKED_UP_SEED, Process, Run, SECRET, Signal, eventually, kept, kept_seed, restore_plan,
@@ -58,6 +58,41 @@ fn no_credentials_for_a_while_do_not_end_a_drill(#[case] step: &str) {
     for what in ["AssumeRole InternalFailure", "no-credentials-now"] {
         assert!(retries.contains(what), "{retries}: {ended}");
     }
+    scene.is_as_before();
+    scene.sandbox.stop(&scene.lab);
+}
+
+/// Whose account new credentials are of is asked beside the drill's own calls, and counted with them.
+#[test]
+fn a_look_at_new_credentials_that_fails_is_in_the_count() {
+    let scene = Scene::new(&seed());
+    let aws = Aws::new(&scene.lab, &scene.sandbox);
+    let signs_in = || {
+        let role = "arn:aws:iam::000000000000:role/drill";
+        let told = aws.told(&format!(
+            "sts assume-role --role-arn {role} --role-session-name person --external-id {EXTERNAL_ID}"
+        ));
+        let mut keys = told["Credentials"].clone();
+        keys["Version"] = 1.into();
+        scene.lab.write("keys.json", &keys.to_string())
+    };
+    let config = format!("[profile dr]\ncredential_process = cat {}\n", signs_in().display());
+    let config = scene.lab.write("aws-config", &config);
+    let plan = as_on_aws(&restore_plan("rds-snapshot-restore", SNAPSHOT), "profile = \"dr\"", "");
+    let mut run = run_with(&scene, &plan, "run", &|command| {
+        command.env("AWS_CONFIG_FILE", &config);
+    });
+    run.await_step("await-copy");
+    run.process.signal(Signal::SIGSTOP);
+    scene.sandbox.tell(r#"{"lie":"expire-tokens"}"#);
+    signs_in();
+    scene.sandbox.tell(r#"{"lie":"http-5xx","count":2,"action":"GetCallerIdentity"}"#);
+    run.process.signal(Signal::SIGCONT);
+    let (ended, record) = run.finish(MINUTE * 4);
+    ended.expect_code(0);
+    record.expect("passed", "clean", &[]);
+    let retries = &record.drill()["observations"]["control-plane-retries"];
+    assert_eq!(retries["GetCallerIdentity InternalFailure"], 2, "{retries}: {ended}");
     scene.is_as_before();
     scene.sandbox.stop(&scene.lab);
 }

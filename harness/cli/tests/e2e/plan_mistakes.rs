@@ -75,6 +75,7 @@ fn is_refused(lab: &Lab, ended: &Ended, words: &[&str]) {
 #[case::a_ca_without_tls("user = \"drill\"", "user = \"drill\"\ntls = \"off\"\ntls_ca = \"ca.pem\"", &["[targets.plain] tls_ca", "off"])]
 #[case::no_environment("[environment]\nname = \"test\"\nprovider = \"sandbox\"\n", "", &["[environment]", "missing"])]
 #[case::no_toml("kind = \"postgres\"", "kind is postgres", &["not valid TOML", "line 7"])]
+#[case::no_toml_around_a_secret("\"${PLAIN_PASSWORD}\"", "hunter2", &["not valid TOML", "line 12"])]
 #[case::aws_nowhere("\"sandbox\"", "\"aws\"", &["[environment]", "AWS itself", "`region` and `account`", "allow_loopback"])]
 #[case::aws_in_any_region("\"sandbox\"", "\"aws\"\naccount = \"123456789012\"", &["[environment]", "`region`"])]
 #[case::aws_in_any_account("\"sandbox\"", "\"aws\"\nregion = \"eu-west-1\"", &["[environment]", "`account`"])]

@@ -7,7 +7,8 @@ use rstest::rstest;
 use serde_json::Value;
 
 use crate::support::{
-    BACKED_UP_SEED, Ended, External, Lab, Process, Record, Run, restore_plan, rows, snapshot, without_docker,
+    BACKED_UP_SEED, Ended, External, Held, Lab, Process, Record, Run, Signal, restore_plan, rows, snapshot,
+    without_docker,
 };
 
 pub const LIMIT: Duration = Duration::from_secs(150);
@@ -221,5 +222,25 @@ fn refused_calls_are_made_again(#[case] lie: &str, #[case] code: &str) {
     let counted: u64 =
         retries.iter().filter(|(what, _)| what.ends_with(code)).filter_map(|(_, count)| count.as_u64()).sum();
     assert_eq!(counted, 4, "{retries:?}");
+    scene.ends_as_it_was();
+}
+
+/// What a session has written is counted when it ends: one of the drill's own that is still open at the moment would look like
+/// somebody who writes after it.
+#[test]
+fn the_moment_is_not_chosen_beside_a_session_of_before() {
+    let scene = Scene::new();
+    let run = Run::stopped_at(&scene.lab, &scene.sandbox, &restore_plan("rds-pitr", ""), "choose-moment");
+    let journal = std::fs::read_to_string(run.dir.join("journal.jsonl")).expect("a journal");
+    let mut events = journal.lines().map(|line| serde_json::from_str::<Value>(line).expect("an event"));
+    let prefix = events.find_map(|event| event["application_name"].as_str().map(str::to_owned));
+    let prefix = prefix.expect("what the names of the drill's sessions begin with");
+    let before =
+        Held::open(&scene.sandbox.database("orders"), &format!("SET application_name = '{prefix}before'"));
+    run.process.signal(Signal::SIGCONT);
+    let (ended, record) = run.finish(LIMIT);
+    ended.expect_code(101);
+    record.expect("errored", "clean", &["the drill's sessions before to end", "1 still open"]);
+    drop(before);
     scene.ends_as_it_was();
 }

@@ -46,7 +46,7 @@ impl Issuer {
     }
 
     /// From now on each question waits until it is let go.
-    fn hold(&self) {
+    pub(in super::super) fn hold(&self) {
         self.0.waits.store(true, Ordering::SeqCst);
     }
 

@@ -11,7 +11,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use super::limits::{ATTEMPT, CONNECT, OPERATION, READ};
+use super::connection::Retries;
+use super::kept::{Source, tests::Issuer};
+use super::limits::{ATTEMPT, CONNECT, CREDENTIALS, OPERATION, READ};
 use super::{Aws, AwsError, pause};
 
 /// What a loaded machine may add to a limit.
@@ -154,9 +156,33 @@ async fn a_connection_that_does_not_come_is_given_up() {
     assert_eq!(all_end(address.port(), CONNECT).await, 0, "one attempt each");
 }
 
+/// Whoever gives credentials does not answer: each call ends before its own limits, so that its error names what is missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_that_do_not_come_are_given_up() {
+    let issuer = Issuer::of(ATTEMPT * 100, 1);
+    issuer.hold();
+    let http = aws_smithy_http_client::Builder::new().build_http();
+    let environment = Environment::new("test", Provider::Sandbox, "us-east-1");
+    let aws = Aws::with(&environment, http, Source::Test(issuer), &Retries::default()).await;
+    // They all wait for one answer, and the first of them asks.
+    let began = Instant::now();
+    let calls = Aws::SERVICES.iter().map(|service| async {
+        let ended = timeout(CREDENTIALS + MORE, call(&aws, service)).await;
+        (*service, ended, began.elapsed())
+    });
+    for (service, ended, took) in join_all(calls).await {
+        let error = ended.unwrap_or_else(|_| panic!("{service}: no end within {:?}", CREDENTIALS + MORE));
+        let error = error.expect_err("without credentials nothing is asked");
+        assert_eq!(error.code, "no-credentials-now", "{service}: {error}");
+        let said = format!("within {} s", CREDENTIALS.as_secs());
+        assert!(error.message.contains(&said), "{service}: {error}");
+        assert!(took >= CREDENTIALS, "{service}: {took:?}, {error}");
+    }
+}
+
 #[test]
 fn the_limits_are_in_their_order() {
     assert!(CONNECT < READ && READ < ATTEMPT && ATTEMPT < OPERATION);
-    assert!(super::limits::CREDENTIALS < ATTEMPT, "or their error is not told");
+    assert!(CREDENTIALS < ATTEMPT, "or their error is not told");
     assert!(REFUSES_AFTER < READ && REFUSES_AFTER + ATTEMPT > OPERATION, "or the test shows nothing");
 }

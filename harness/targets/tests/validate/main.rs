@@ -9,6 +9,7 @@ mod other_drills;
 mod own_server;
 mod physical;
 mod random;
+mod sessions;
 mod support;
 mod whole;
 mod writes;
