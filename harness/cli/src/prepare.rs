@@ -176,19 +176,15 @@ pub fn settled(plan: &PlanFile, name: &str, whose: &str) -> Result<TargetEntry, 
     // The control plane being here does not make the server so.
     check_tokens(&target, plan.environment.provider)
         .map_err(|error| Failure::usage(format!("[targets.{name}] {error}")))?;
-    // At the end of a tunnel its certificate alone tells a server of AWS from one of this machine.
-    if plan.environment.is_aws_itself() && target.server_tls(plan.environment.provider).is_none() {
-        let address = |host: &str| match host.contains(':') {
-            true => format!("http://[{host}]/"),
-            false => format!("http://{host}/"),
-        };
-        let host = target.host().filter(|host| is_loopback(&address(host)));
-        if let Some(host) = host {
-            return Err(Failure::usage(format!(
-                "[targets.{name}] host: `{host}` is on this machine, and with tls = \"off\" nothing shows that a server of AWS \
-                 answers there; for the end of a tunnel, use tls = \"verify-full\" with tls_ca"
-            )));
-        }
+    // A host may be the end of a tunnel, or a server of this machine under any of its names: the certificate alone tells.
+    if plan.environment.is_aws_itself()
+        && target.server_tls(plan.environment.provider).is_none()
+        && let Some(host) = target.host()
+    {
+        return Err(Failure::usage(format!(
+            "[targets.{name}] host: with tls = \"off\" nothing shows that what answers at `{host}` is the server that is meant, \
+             and on AWS a run is evidence; use tls = \"verify-full\" with tls_ca"
+        )));
     }
     if target.server_tls(plan.environment.provider).is_some_and(|tls| tls.ca.is_none()) {
         return Err(Failure::usage(format!(

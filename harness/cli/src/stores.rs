@@ -43,8 +43,8 @@ impl Stores {
         let mut environment = run_plan::environment(files)?;
         // The sandbox has neither S3 nor KMS, so that its endpoint need not be known.
         if environment.provider != Provider::Sandbox {
-            let places =
-                [environment.endpoint.as_ref(), Some(&environment.region), environment.account.as_ref()];
+            let account = environment.account.as_ref().filter(|_| environment.is_aws_itself());
+            let places = [environment.endpoint.as_ref(), Some(&environment.region), account];
             if let Some(open) = places.into_iter().flatten().find(|place| place.contains("${")) {
                 return Err(run_plan::wrong(&format!("{open} in [environment] is not set; export it")));
             }

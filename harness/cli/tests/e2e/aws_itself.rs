@@ -9,9 +9,10 @@ use rstest::rstest;
 use serde_json::Value;
 
 use crate::crash::Scene;
+use crate::credential_services::sign_in;
 use crate::support::{
-    BACKED_UP_SEED, Ended, Front, ORDERS_SEED, Process, Record, Run, Signal, Table, dynamodb_plan,
-    failover_plan, restore_plan,
+    Answer, BACKED_UP_SEED, Ended, Front, ORDERS_SEED, Process, Receiver, Record, Run, Signal, Table,
+    dynamodb_plan, failover_plan, restore_plan,
 };
 
 /// Between two looks at a state lie five seconds on AWS.
@@ -202,6 +203,26 @@ fn an_identity_is_shown_to_aws_alone() {
     let ended = world.does(command.arg("run").arg(plan));
     ended.expect_code(101).expect_stderr(&["AWS does not answer who calls", "not an https address of AWS"]);
     assert_eq!(world.scene.sandbox.calls().len(), before, "{ended}");
+    world.end();
+}
+
+/// Nor is a sign-in, whether it lasts or is to be renewed.
+#[rstest]
+#[case::lasts("2999-01-01T00:00:00Z")]
+#[case::has_ended("2020-01-01T00:00:00Z")]
+fn a_sign_in_is_shown_to_aws_alone(#[case] ends: &str) {
+    let world = World::new(ORDERS_SEED);
+    sign_in(&world.scene, "a-sign-in", ends);
+    let elsewhere = Receiver::start(Answer::Status("200 OK"));
+    let plan = on_aws(&failover_plan("")).replacen("provider =", "profile = \"dr\"\nprovider =", 1);
+    let plan = world.scene.lab.write("plan.toml", &plan);
+    let mut command = world.lifeboat();
+    command
+        .env("AWS_ENDPOINT_URL_SSO", elsewhere.url(""))
+        .env("AWS_ENDPOINT_URL_SSO_OIDC", elsewhere.url(""));
+    let ended = world.does(command.arg("run").arg(plan));
+    ended.expect_code(101).expect_stderr(&["no credentials of profile `dr`"]);
+    assert!(elsewhere.received().is_empty(), "{:?}", elsewhere.received());
     world.end();
 }
 

@@ -193,8 +193,8 @@ fn a_container_that_is_refused_ends_the_run() {
     scene.sandbox.stop(&scene.lab);
 }
 
-/// A sign-in of IAM Identity Center as `aws sso login` leaves it, known by this word.
-fn sign_in(scene: &Scene, word: &str, ends: &str) {
+/// A sign-in of IAM Identity Center as `aws sso login` leaves it, known by this word, and the profile `dr` of it.
+pub fn sign_in(scene: &Scene, word: &str, ends: &str) {
     let token = json!({
         "startUrl": "https://example.awsapps.com/start",
         "region": "us-east-1",
@@ -209,6 +209,11 @@ fn sign_in(scene: &Scene, word: &str, ends: &str) {
     let file = "home/.aws/sso/cache/12e014092855ffa74e381ebd16531ccd486f7b85.json";
     std::fs::create_dir_all(scene.lab.path("home/.aws/sso/cache")).expect("a folder");
     scene.lab.write(file, &token.to_string());
+    scene.lab.write(
+        "home/.aws/config",
+        "[profile dr]\nsso_session = drill\nsso_account_id = 000000000000\nsso_role_name = drill\n\
+         [sso-session drill]\nsso_region = us-east-1\nsso_start_url = https://example.awsapps.com/start\n",
+    );
 }
 
 /// New credentials of a sign-in that has ended meanwhile: it is renewed first, as the AWS CLI does.
@@ -218,11 +223,6 @@ fn a_sign_in_that_ends_in_the_midst_of_a_run_is_renewed() {
     Table::default().make(&scene.sandbox);
     let centre = Metadata::of(scene.sandbox.endpoint());
     sign_in(&scene, WORD, "2999-01-01T00:00:00Z");
-    scene.lab.write(
-        "home/.aws/config",
-        "[profile dr]\nsso_session = drill\nsso_account_id = 000000000000\nsso_role_name = drill\n\
-         [sso-session drill]\nsso_region = us-east-1\nsso_start_url = https://example.awsapps.com/start\n",
-    );
     let plan = as_on_aws(&dynamodb_plan("dynamodb-backup-restore", ""), "profile = \"dr\"\n", "");
     let mut run = run_with(&scene, &plan, "run", &|command| {
         command.env("AWS_ENDPOINT_URL_SSO", &centre.address);

@@ -6,6 +6,8 @@
 use lifeboat_model::name_beside;
 use rstest::rstest;
 use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::restores::{LIMIT, Scene};
 use crate::support::{
@@ -49,8 +51,15 @@ fn await_snapshot(aws: &Aws<'_>, name: &str) {
     });
 }
 
-/// Somebody restores an instance under that name; without tags of their own, AWS copies those of the source.
+/// Somebody restores an instance as it is now under that name; without tags of their own, AWS copies those of the source.
 fn restores(aws: &Aws<'_>, from: &str, to: &str, tags: &str) -> Value {
+    let now = OffsetDateTime::now_utc();
+    eventually("the restorable time reaches this moment", LIMIT, || {
+        let told = aws.told(&format!("rds describe-db-instances --db-instance-identifier {from}"));
+        let latest = told["DBInstances"][0]["LatestRestorableTime"].as_str().unwrap_or_default().to_owned();
+        let reached = OffsetDateTime::parse(&latest, &Rfc3339).is_ok_and(|latest| latest >= now);
+        if reached { Ok(()) } else { Err(latest) }
+    });
     aws.does(&format!(
         "rds restore-db-instance-to-point-in-time --source-db-instance-identifier {from} \
          --target-db-instance-identifier {to} --use-latest-restorable-time {tags}"

@@ -24,7 +24,13 @@ impl Scene {
         if ground == Ground::Tables {
             Table { stream: true, ..Table::default() }.make(&sandbox);
         }
-        Self { lab, sandbox, ground }
+        let scene = Self { lab, sandbox, ground };
+        if ground == Ground::MultiAz {
+            eventually("a whole standby", SETTLES_WITHIN, || {
+                scene.has_a_whole_standby().then_some(()).ok_or("none")
+            });
+        }
+        scene
     }
 
     /// All that a drill could leave behind or change, zones and automated snapshots apart.

@@ -30,35 +30,53 @@ const DOMAINS: [&str; 14] = [
 ];
 
 /// The services that are asked here, as their names begin.
-const SERVICES: [&str; 10] =
-    ["sts", "rds", "dynamodb", "ddb", "s3", "kms", "secretsmanager", "monitoring", "sns", "email"];
+const SERVICES: [&str; 9] =
+    ["sts", "rds", "dynamodb", "s3", "kms", "secretsmanager", "monitoring", "sns", "email"];
 
 /// Whether an endpoint is an `https` address at which AWS itself answers for one of the services that are asked here, VPC
 /// endpoints among them. In the same domains are names behind which AWS's customers have what they like (API Gateway, load
 /// balancers, machines, services of their own behind VPC endpoints): none of those is.
 pub fn is_of_aws(endpoint: &str) -> bool {
+    answers_at(endpoint, is_a_service)
+}
+
+/// Whether an endpoint is an `https` address at which IAM Identity Center gives credentials, or renews a sign-in.
+pub(super) fn is_of_sign_in(endpoint: &str) -> bool {
+    answers_at(endpoint, |labels| match labels {
+        ["portal", "sso" | "sso-fips", region] | ["oidc" | "oidc-fips", region] => is_region(region),
+        _ => false,
+    })
+}
+
+/// Whether it is an `https` address in one of the domains, with such labels before it.
+fn answers_at(endpoint: &str, are_such: fn(&[&str]) -> bool) -> bool {
     let Ok(uri) = endpoint.parse::<hyper::Uri>() else { return false };
     let plain = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
     let host = uri.host().unwrap_or_default().to_ascii_lowercase();
-    let within = DOMAINS.iter().filter_map(|domain| host.strip_suffix(domain)?.strip_suffix('.'));
-    plain && uri.scheme_str() == Some("https") && within.into_iter().any(is_a_service)
+    let mut within = DOMAINS.iter().filter_map(|domain| host.strip_suffix(domain)?.strip_suffix('.'));
+    let named = within.any(|name| are_such(&name.split('.').collect::<Vec<_>>()));
+    plain && uri.scheme_str() == Some("https") && named
 }
 
 /// Whether the labels before a domain are a service's: `SERVICE.REGION`, `SERVICE`, `ACCOUNT.ddb.REGION`, `BUCKET.s3.REGION`, and
 /// `vpce-ID.SERVICE.REGION.vpce`.
-fn is_a_service(name: &str) -> bool {
-    let labels: Vec<&str> = name.split('.').collect();
+fn is_a_service(labels: &[&str]) -> bool {
     let is_service = |label: &str| SERVICES.contains(&label.strip_suffix("-fips").unwrap_or(label));
     let is_s3 = |label: &str| label == "s3" || label == "s3-fips";
     let is_account = |label: &str| label.len() == 12 && label.bytes().all(|byte| byte.is_ascii_digit());
-    match labels[..] {
+    match *labels {
         [service] => is_service(service),
         [service, region] if is_service(service) => is_region(region),
         [account, "ddb", region] => is_account(account) && is_region(region),
-        [.., endpoint, service, region, "vpce"] => {
+        [endpoint, service, region, "vpce"] => {
             endpoint.starts_with("vpce-") && is_service(service) && is_region(region)
         }
-        [.., service, "dualstack", region] | [.., service, region] => is_s3(service) && is_region(region),
+        [_, endpoint, service, region, "vpce"] => {
+            endpoint.starts_with("vpce-") && is_s3(service) && is_region(region)
+        }
+        [service, "dualstack", region] | [_, service, "dualstack", region] | [_, service, region] => {
+            is_s3(service) && is_region(region)
+        }
         _ => false,
     }
 }
@@ -94,7 +112,7 @@ mod tests {
             "https://dynamodb.cn-north-1.amazonaws.com.cn",
             "https://123456789012.ddb.eu-west-1.amazonaws.com",
             "https://dynamodb.eu-west-1.api.aws",
-            "https://drills.of.a.s3.eu-west-1.amazonaws.com/team",
+            "https://drills.s3.eu-west-1.amazonaws.com/team",
             "https://drills.s3.dualstack.eu-west-1.amazonaws.com",
         ] {
             assert!(is_of_aws(endpoint), "{endpoint}");
@@ -115,12 +133,32 @@ mod tests {
             "https://rds.s3-website.eu-west-1.amazonaws.com",
             "https://drills.s3-website-eu-west-1.amazonaws.com",
             "https://moto.rds.eu-west-1.amazonaws.com",
+            "https://ddb.eu-west-1.amazonaws.com",
+            "https://a.b.s3.eu-west-1.amazonaws.com",
             "https://1234.ddb.eu-west-1.amazonaws.com",
             "https://sts..amazonaws.com",
             "https://.amazonaws.com",
             "",
         ] {
             assert!(!is_of_aws(endpoint), "{endpoint}");
+        }
+    }
+
+    #[test]
+    fn where_people_sign_in_is_told_from_the_rest() {
+        for endpoint in [
+            "https://portal.sso.eu-west-1.amazonaws.com/federation/credentials",
+            "https://oidc.eu-west-1.api.aws/token",
+        ] {
+            assert!(is_of_sign_in(endpoint), "{endpoint}");
+        }
+        for endpoint in [
+            "http://portal.sso.eu-west-1.amazonaws.com",
+            "https://portal.sso.eu-west-1.elb.amazonaws.com",
+            "https://oidc.amazonaws.com",
+            "https://rds.eu-west-1.amazonaws.com",
+        ] {
+            assert!(!is_of_sign_in(endpoint), "{endpoint}");
         }
     }
 

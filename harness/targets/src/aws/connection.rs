@@ -80,7 +80,7 @@ impl Aws {
                         SharedHttpClient::new(PlansSts { http: http.clone(), endpoint: endpoint.clone() })
                     }
                     None if environment.is_aws_itself() => {
-                        SharedHttpClient::new(OnlyAws { http: http.clone(), sts_alone: true })
+                        SharedHttpClient::new(OnlyAws { http: http.clone(), looks: true })
                     }
                     None => http.clone(),
                 },
@@ -106,7 +106,7 @@ impl Aws {
     ) -> Self {
         let kept = Arc::new(Kept::new(source, pace_of(environment.endpoint.as_deref())));
         let http = match environment.is_aws_itself() {
-            true => SharedHttpClient::new(OnlyAws { http, sts_alone: false }),
+            true => SharedHttpClient::new(OnlyAws { http, looks: false }),
             false => http,
         };
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())

@@ -13,21 +13,32 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
-use super::is_of_aws;
+use super::addresses::{is_of_aws, is_of_sign_in};
 use super::plans_sts::is_for_credentials;
 
-/// A client that sends nothing elsewhere, or, where credentials are looked for, no call of STS: what else is asked for them (SSO,
-/// a container's or machine's metadata) is where it is.
+/// A client that sends nothing elsewhere.
 #[derive(Debug)]
 pub(super) struct OnlyAws {
     pub http: SharedHttpClient,
-    pub sts_alone: bool,
+    /// It looks for credentials: what is asked for them without any, of a container's or machine's metadata, is where it is.
+    pub looks: bool,
 }
 
 #[derive(Debug)]
 struct Connector {
     connector: SharedHttpConnector,
-    sts_alone: bool,
+    looks: bool,
+}
+
+/// Whether a request may go where it is to go.
+fn may_go(request: &HttpRequest, looks: bool) -> bool {
+    let signs_in = request.headers().get("x-amz-sso_bearer_token").is_some()
+        || (request.method() == "POST" && request.uri().ends_with("/token"));
+    match (looks, signs_in) {
+        (true, true) => is_of_sign_in(request.uri()),
+        (true, false) if !is_for_credentials(request) => true,
+        _ => is_of_aws(request.uri()),
+    }
 }
 
 impl HttpClient for OnlyAws {
@@ -37,13 +48,13 @@ impl HttpClient for OnlyAws {
         components: &RuntimeComponents,
     ) -> SharedHttpConnector {
         let connector = self.http.http_connector(settings, components);
-        SharedHttpConnector::new(Connector { connector, sts_alone: self.sts_alone })
+        SharedHttpConnector::new(Connector { connector, looks: self.looks })
     }
 }
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        if is_of_aws(request.uri()) || (self.sts_alone && !is_for_credentials(&request)) {
+        if may_go(&request, self.looks) {
             return self.connector.call(request);
         }
         let uri = request.uri().parse::<hyper::Uri>().ok();
