@@ -39,7 +39,6 @@ impl World {
         let mut command = self.scene.lab.lifeboat();
         let is_address = |name: &str| name.starts_with("AWS_ENDPOINT_URL");
         command.envs(self.scene.sandbox.exports.iter().filter(|(name, _)| !is_address(name)));
-        command.env("AWS_EC2_METADATA_DISABLED", "true").env("HOME", self.scene.lab.path("home"));
         self.front.lead(&mut command);
         command
     }

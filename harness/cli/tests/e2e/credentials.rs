@@ -47,7 +47,6 @@ pub fn run_with(scene: &Scene, plan: &str, dir: &str, change: &dyn Fn(&mut Comma
     let mut command = scene.lab.lifeboat();
     command.envs(&scene.sandbox.exports);
     command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
-    command.env("AWS_EC2_METADATA_DISABLED", "true").env("HOME", scene.lab.path("home"));
     change(&mut command);
     command.arg("run").arg(plan);
     Run::of(&scene.lab, command, dir)
